@@ -287,7 +287,8 @@ WORKERS: Final = (Pure, Effect, Each)
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Whether calling it gives a coroutine, for functions and for objects with an async `__call__`."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(function.__call__)
+    call = getattr(function, "__call__", None)  # noqa: B004 - the method itself is asked for
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
 def waits(node: Node) -> bool:
