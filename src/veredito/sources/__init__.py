@@ -58,6 +58,22 @@ def _read(
 def _kind(kind: str) -> tuple[type[msgspec.Struct], Callable[..., Source]]:
     """A kind's settings and source; imported here, so that a service loads only the libraries it uses."""
     match kind:
+        case "http":
+            from veredito.sources.http import HttpSettings, HttpSource
+
+            return HttpSettings, lambda name, settings, _: HttpSource(name, settings)
+        case "postgres":
+            from veredito.sources.postgres import PostgresSettings, PostgresSource
+
+            return PostgresSettings, lambda name, settings, _: PostgresSource(name, settings)
+        case "redis":
+            from veredito.sources.redis import RedisSettings, RedisSource
+
+            return RedisSettings, lambda name, settings, _: RedisSource(name, settings)
+        case "table":
+            from veredito.sources.table import TableSettings, TableSource
+
+            return TableSettings, TableSource
         case _:
             from veredito.sources.windows import WindowsSettings, WindowsSource
 

@@ -129,8 +129,8 @@ class WindowsSource:
         self._clock = clock or SystemClock()
         self._views = list(settings.views.items())
         self._series: list[dict[Any, Series]] = [{} for _ in self._views]
-        self._events: dict[Any, _Seen] = {}
-        self._arrivals: deque[Any] = deque()  # a dict finds its first entry slowly once many have left
+        self._events: dict[str, _Seen] = {}
+        self._arrivals: deque[str] = deque()  # a dict finds its first entry slowly once many have left
         self._order = 0
         self._unit: int = 10**settings.decimals
         self._latest = -LATEST
@@ -191,9 +191,14 @@ class WindowsSource:
     def label(self, event_id: Any, flag: bool) -> bool:  # noqa: FBT001 - the label is the value
         """Flag an event, or take the flag back.
 
+        Args:
+            event_id: as text or as the event has it: 7 and "7" are one.
+            flag: what the event turned out to be.
+
         Returns:
             Whether the event is known; the labels of unknown ones are counted, and lost.
         """
+        event_id = str(event_id)
         seen = self._events.get(event_id)
         if seen is None:
             self._counted["label_unknown"] += 1
@@ -253,12 +258,12 @@ class WindowsSource:
             return None
         return held.flagged / held.events if measure == "share" else held.total / (self._unit * held.events)
 
-    def _parts(self, event: Any) -> tuple[Any, int, tuple[Any, ...], int]:
+    def _parts(self, event: Any) -> tuple[str, int, tuple[Any, ...], int]:
         """Identity, time, one key a view, and the amount in its smallest unit."""
         parts = self._items(event) if isinstance(event, Mapping) else self._fields(event)
         identity, at, *keys = parts
         amount = self._units(keys.pop()) if self.settings.amount else 0
-        return identity, (at - _EPOCH) // _MICROSECOND, tuple(keys), amount
+        return str(identity), (at - _EPOCH) // _MICROSECOND, tuple(keys), amount
 
     def _units(self, amount: float | None) -> int:
         if amount is None:
@@ -268,7 +273,7 @@ class WindowsSource:
             raise InputError(Problem(str(self.settings.amount), "too large to be summed exactly"))
         return math.floor(units)
 
-    def _refusal(self, identity: Any, time: int) -> str | None:
+    def _refusal(self, identity: str, time: int) -> str | None:
         if identity in self._events:
             return "duplicate"
         if time <= self._latest - self._horizon:
@@ -308,7 +313,7 @@ class WindowsSource:
         )
 
     def seed(self, table: pl.DataFrame) -> None:
-        """Remember a table of past events at once, as `observe` and `label` would one by one.
+        """Remember a table of past events at once, as `observe` and `label` would one by one; before any other event.
 
         Args:
             table: the configured columns; times without a zone are UTC; a missing label is no flag.
@@ -335,10 +340,15 @@ class WindowsSource:
             series.update(_series_by_key(table, view.key))
 
     def _remember(self, table: pl.DataFrame) -> None:
+
         keys = zip(*(table[view.key].to_list() for _, view in self._views), strict=True)
         numbers = (table[name].to_list() for name in ("_time", "_order"))
         rows = zip(
-            table[self.settings.event].to_list(), *numbers, keys, table["_flagged"].to_list(), strict=True
+            table[self.settings.event].cast(pl.String).to_list(),
+            *numbers,
+            keys,
+            table["_flagged"].to_list(),
+            strict=True,
         )
         for identity, time, order, key, flagged in rows:
             self._events[identity] = _Seen(time, order, key, flagged)
