@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+import polars as pl
 
 from veredito.errors import ConfigError, Problem, SourceError, did_you_mean
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _READERS = {".parquet": "scan_parquet", ".csv": "scan_csv"}
 
@@ -78,8 +76,6 @@ class TableSource:
         return None if row is None else dict(row)
 
     def _read(self) -> dict[Any, dict[str, Any]]:
-        import polars as pl
-
         settings = self.settings
         try:
             lazy: pl.LazyFrame = getattr(pl, _READERS[self._path.suffix])(self._path)

@@ -17,16 +17,14 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
+import polars as pl
 
 from veredito.errors import ConfigError, InputError, Problem
 from veredito.sources.series import LATEST, Held, Series
 from veredito.types import Clock, SystemClock
-
-if TYPE_CHECKING:
-    import polars as pl
 
 DAY_US = 86_400 * 1_000_000
 UNITS_MAX = 2**40  # largest amount in its smallest unit; eight million of them fit a running total
@@ -295,8 +293,6 @@ class WindowsSource:
                     _take_out(series, key, oldest)
 
     def _read_seed(self, path: Path) -> pl.DataFrame:
-        import polars as pl
-
         settings = self.settings
         wanted = [settings.event, settings.at, *(view.key for _, view in self._views)]
         wanted += [name for name in (settings.amount, settings.label) if name]
@@ -318,8 +314,6 @@ class WindowsSource:
         Args:
             table: the configured columns; times without a zone are UTC; a missing label is no flag.
         """
-        import polars as pl
-
         at = pl.col(self.settings.at).dt.cast_time_unit("us").cast(pl.Int64).alias("_time")
         table = table.unique(self.settings.event, keep="first", maintain_order=True)
         table = table.with_columns(at).sort("_time", maintain_order=True)
@@ -369,8 +363,6 @@ def _take_out(series: dict[Any, Series], key: Any, seen: _Seen) -> None:
 
 def _series_by_key(table: pl.DataFrame, key: str) -> Iterable[tuple[Any, Series]]:
     """Each key with its series, from a table in order of time."""
-    import polars as pl
-
     grouped = table.filter(pl.col(key).is_not_null()).group_by(key, maintain_order=True)
     columns = grouped.agg(
         "_time", "_order", pl.col("_units").cum_sum(), flagged=pl.col("_time").filter("_flagged")
