@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from time import monotonic, perf_counter
 
 import msgspec
@@ -18,11 +20,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from veredito.errors import InputError, OverloadedError, Problem
-from veredito.serve import http
+from veredito.serve import http, oip
 from veredito.serve.assemble import Service
 from veredito.serve.decider import Decided, Decider
 from veredito.serve.metrics import Metrics
 from veredito.serve.openapi import LABEL, openapi
+from veredito.serve.predictor import Predictor
+from veredito.serve.siblings import Siblings
 from veredito.serve.stages import Stages
 
 log = logging.getLogger("veredito.serve")
@@ -57,11 +61,14 @@ class App:
     """The ASGI application of a service.
 
     Args:
-        service: assembled and started.
+        service: assembled; opened and closed by the ASGI lifespan.
+        url: where it answers, for the log.
+        sockets: the folder that worker processes share, where there are several.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, *, url: str, sockets: Path | None = None) -> None:
         self.service = service
+        self._url = url
         self.metrics = Metrics()
         self.ready = False
         self._settings = service.config.service
@@ -69,11 +76,15 @@ class App:
         self._hot: dict[str, Handler] = {}
         if service.decider is not None:
             self._hot["/v1/decide"] = self._decide
-        for name in service.predictors:
+        for name, predictor in service.predictors.items():
             self._hot[f"/v1/predict/{name}"] = self._predict(name)
+            infer = self._infer(name)
+            self._hot[f"/v2/models/{name}/infer"] = infer
+            self._hot[f"/v2/models/{name}/versions/{predictor.model.version}/infer"] = infer
         if len(service.predictors) == 1:
             self._hot["/v1/predict"] = self._predict(next(iter(service.predictors)))
-        self._rest = Starlette(routes=self._routes())
+        self._siblings = Siblings(sockets, str(os.getpid()), self.metrics) if sockets else None
+        self._rest = Starlette(routes=self._routes(), lifespan=self._lifespan)
 
     async def __call__(self, scope: http.Scope, receive: http.Receive, send: http.Send) -> None:
         """Answer one ASGI connection."""
@@ -91,7 +102,7 @@ class App:
     ) -> None:
         request_id = http.request_id(scope)
         headers = [(b"x-request-id", request_id.encode("ascii"))]
-        self.metrics.in_flight += 1
+        self.metrics.counts.in_flight += 1
         begun = perf_counter()
         try:
             self._admit(scope)
@@ -103,13 +114,13 @@ class App:
             if http.header(scope, b"x-server-timing") is not None:
                 headers.append((b"server-timing", call.stages.server_timing()))
         except http.DisconnectedError:
-            self.metrics.rejected["disconnected",] += 1
+            self.metrics.reject("disconnected")
             return
         except Exception as error:  # noqa: BLE001 - whatever broke, the caller gets an answer and the log the cause
             status, answered, headers = self._refuse(error, request_id)
         finally:
-            self.metrics.in_flight -= 1
-        self.metrics.requests[scope["path"], str(status)].observe(perf_counter() - begun)
+            self.metrics.counts.in_flight -= 1
+        self.metrics.request(scope["path"], status, perf_counter() - begun)
         await http.answer(send, status, answered, headers)
 
     def _admit(self, scope: http.Scope) -> None:
@@ -117,7 +128,7 @@ class App:
         keys = self.service.keys
         if keys is not None and not keys.admits(http.api_key(scope)):
             raise http.UnauthorizedError
-        if self.metrics.in_flight > self._settings.in_flight_max:
+        if self.metrics.counts.in_flight > self._settings.in_flight_max:
             raise OverloadedError(
                 f"{self._settings.in_flight_max} requests are in flight", retry_after_seconds=1
             )
@@ -126,7 +137,7 @@ class App:
         status, body, headers = http.refusal(error, request_id)
         if status >= 500 and not isinstance(error, OverloadedError):
             log.error("request_id=%s failed", request_id, exc_info=error)
-        self.metrics.rejected[http.code(error),] += 1
+        self.metrics.reject(http.code(error))
         return status, body, headers
 
     async def _decide(self, call: Call) -> bytes:
@@ -149,7 +160,7 @@ class App:
         if service.recorder is not None:
             begun = perf_counter()
             await service.recorder.append(decided.record)
-            self.metrics.stages["record",].observe(perf_counter() - begun)
+            self.metrics.stage("record", perf_counter() - begun)
         self._count(decided, stages)
         return answered
 
@@ -176,22 +187,34 @@ class App:
 
     def _count(self, decided: Decided, stages: Stages) -> None:
         metrics = self.metrics
-        metrics.decisions[decided.decision.action, decided.decision.source] += 1
-        for stage, seconds in stages.seconds.items():
-            metrics.stages[stage,].observe(seconds)
+        metrics.decision(decided.decision.action, decided.decision.source)
+        self._count_stages(stages)
         for node, outcome in decided.outcomes.items():
-            metrics.outcomes[node, outcome.kind] += 1
+            metrics.outcome(node, outcome.kind)
 
     def _predict(self, name: str) -> Handler:
         predictor = self.service.predictors[name]
 
         async def predict(call: Call) -> bytes:
             answered = predictor.answer(call.body, call.stages)
-            for stage, seconds in call.stages.seconds.items():
-                self.metrics.stages[stage,].observe(seconds)
+            self._count_stages(call.stages)
             return answered
 
         return predict
+
+    def _infer(self, name: str) -> Handler:
+        predictor = self.service.predictors[name]
+
+        async def infer(call: Call) -> bytes:
+            answered = oip.infer(name, predictor, call.body, call.stages)
+            self._count_stages(call.stages)
+            return answered
+
+        return infer
+
+    def _count_stages(self, stages: Stages) -> None:
+        for stage, seconds in stages.seconds.items():
+            self.metrics.stage(stage, seconds)
 
     def _routes(self) -> list[Route]:
         routes = [
@@ -199,6 +222,13 @@ class App:
             Route("/readyz", self._readyz),
             Route("/metrics", self._metrics),
             Route("/openapi.json", self._openapi),
+            Route("/v2", _v2),
+            Route("/v2/health/live", _livez),
+            Route("/v2/health/ready", self._readyz),
+            Route("/v2/models/{name}", self._v2_model),
+            Route("/v2/models/{name}/ready", self._v2_model_ready),
+            Route("/v2/models/{name}/versions/{version}", self._v2_model),
+            Route("/v2/models/{name}/versions/{version}/ready", self._v2_model_ready),
         ]
         if any(hasattr(source, "label") for source in self.service.sources.values()):
             routes.append(Route("/v1/labels", self._labels, methods=["POST"]))
@@ -208,10 +238,26 @@ class App:
         return JSONResponse({"ready": self.ready}, status_code=200 if self.ready else 503)
 
     async def _metrics(self, _: Request) -> Response:
-        return Response(self.metrics.exposition(), media_type="text/plain; version=0.0.4")
+        counts = await self._siblings.counts() if self._siblings is not None else None
+        return Response(self.metrics.exposition(counts), media_type="text/plain; version=0.0.4")
 
     async def _openapi(self, _: Request) -> Response:
         return JSONResponse(openapi(self.service))
+
+    async def _v2_model(self, request: Request) -> Response:
+        predictor = self._v2_predictor(request)
+        if predictor is None:
+            return JSONResponse({"error": "no such model, or no such version of it"}, status_code=404)
+        return JSONResponse(oip.model_metadata(request.path_params["name"], predictor))
+
+    async def _v2_model_ready(self, request: Request) -> Response:
+        ready = self.ready and self._v2_predictor(request) is not None
+        return JSONResponse({"ready": ready}, status_code=200 if ready else 404)
+
+    def _v2_predictor(self, request: Request) -> Predictor | None:
+        predictor = self.service.predictors.get(request.path_params["name"])
+        version = request.path_params.get("version")
+        return predictor if predictor is not None and version in {None, predictor.model.version} else None
 
     async def _labels(self, request: Request) -> Response:
         """Labels for events already seen, to every source that keeps them."""
@@ -234,6 +280,10 @@ class App:
             told = [keeper.label(label.id, label.label) for keeper in keepers]  # each of them, always
             known += any(told)
         return JSONResponse({"known": known, "unknown": len(labels) - known})
+
+
+async def _v2(_: Request) -> Response:
+    return JSONResponse(oip.server_metadata())
 
 
 async def _livez(_: Request) -> Response:

@@ -6,6 +6,7 @@ into one graph. Nothing is connected to and no thread is started before `Service
 
 from __future__ import annotations
 
+import enum
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -121,17 +122,29 @@ def _join(place: str, inner: str) -> str:
     return f"{place}: {inner}"
 
 
-def assemble(path: Path, environment: Mapping[str, str] | None = None) -> Service:
+class Role(enum.Enum):
+    """What of a config is served: the whole decision, or its models alone."""
+
+    DECISION = "decision"
+    MODEL = "model"
+
+
+def assemble(
+    path: Path, environment: Mapping[str, str] | None = None, *, role: Role = Role.DECISION
+) -> Service:
     """The service that a config file describes, checked and not yet started.
 
     Args:
         path: the TOML file.
         environment: variables that override it; the process's own by default.
+        role: with `Role.MODEL` the decision, its sources and its record are left out.
 
     Raises:
         ConfigError: there are problems, in the file or in what it names; all are listed.
     """
     config, folder = read_config(path, environment), path.resolve().parent
+    if role is Role.MODEL:
+        config = _models_alone(config)
     problems = _Problems()
     keys = problems.attempt("[auth]", lambda: read_keys(config.auth, folder)) if config.auth else None
     predictors = _predictors(config, folder, problems)
@@ -150,6 +163,14 @@ def assemble(path: Path, environment: Mapping[str, str] | None = None) -> Servic
         config, folder, predictors, sources, decider=decider, inputs=inputs, graph=graph, keys=keys,
         warnings=_warnings(config, keys),
     )  # fmt: skip
+
+
+def _models_alone(config: Config) -> Config:
+    if not config.models:
+        raise ConfigError(
+            Problem("[models]", "there is no model to serve", hint="add [models.NAME] artifact = ...")
+        )
+    return Config(service=config.service, models=config.models, auth=config.auth)
 
 
 def _warnings(config: Config, keys: Keys | None) -> list[str]:

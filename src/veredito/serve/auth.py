@@ -40,7 +40,9 @@ class Keys:
     def admits(self, key: bytes) -> bool:
         """Whether the key is one of ours; takes the same time wherever they differ."""
         digest = hashlib.sha256(key).digest()
-        return sum(hmac.compare_digest(digest, known) for known in self._digests) > 0  # all are compared, always
+        return (
+            sum(hmac.compare_digest(digest, known) for known in self._digests) > 0
+        )  # all are compared, always
 
 
 def read_keys(settings: AuthSettings, folder: Path) -> Keys:

@@ -42,7 +42,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         batch_rows_max: most rows in one `/v1/predict`.
         drain_seconds: how long to serve on after the stop signal, with `/readyz` already off.
         stop_seconds: how long to wait for requests in flight, and then for the record's sinks.
-        workers: processes on the port; more than one only where the service has no state (models alone).
+        workers: processes on the port, with ``--role model``. A decision service is one process: it owns the
+            record and the windows; run several services to have more.
     """
 
     name: Name

@@ -7,9 +7,9 @@ hundred microseconds; the types, the names' rules and the text format are the li
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -23,31 +23,28 @@ BOUNDS_SECONDS = (
 Labels = tuple[str, ...]
 
 
-class Histogram:
+class Histogram(msgspec.Struct):
     """How long something took, by bucket.
 
     Example:
         >>> histogram = Histogram()
         >>> histogram.observe(0.0003)
-        >>> histogram.count
+        >>> histogram.counts[5]
         1
     """
 
-    __slots__ = ("counts", "sum_seconds")
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(BOUNDS_SECONDS) + 1)
-        self.sum_seconds = 0.0
+    counts: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BOUNDS_SECONDS) + 1))
+    sum_seconds: float = 0.0
 
     def observe(self, seconds: float) -> None:
         """Count one duration."""
         self.counts[bisect_left(BOUNDS_SECONDS, seconds)] += 1
         self.sum_seconds += seconds
 
-    @property
-    def count(self) -> int:
-        """How many durations were counted."""
-        return sum(self.counts)
+    def add(self, other: Histogram) -> None:
+        """Count what another histogram counted."""
+        self.counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
+        self.sum_seconds += other.sum_seconds
 
     def buckets(self) -> list[tuple[str, float]]:
         """Upper bound to cumulative count, as Prometheus wants them."""
@@ -58,63 +55,128 @@ class Histogram:
         return buckets
 
 
-class Metrics(Collector):
-    """Everything that one service counts.
+class Counts(msgspec.Struct):
+    """Everything that one process counts. Labels are bounded: actions, stages, codes; never ids.
 
-    Labels are bounded: actions, sources, stages and status codes, never ids.
+    Attributes:
+        requests: time to an answer by path and status.
+        stages: time by stage.
+        decisions: by action and source.
+        rejected: requests refused, by reason.
+        outcomes: how effects' values came to be, by node and outcome.
+        in_flight: requests being answered now.
     """
 
+    requests: dict[tuple[str, str], Histogram] = msgspec.field(default_factory=dict)
+    stages: dict[tuple[str], Histogram] = msgspec.field(default_factory=dict)
+    decisions: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
+    rejected: dict[tuple[str], int] = msgspec.field(default_factory=dict)
+    outcomes: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
+    in_flight: int = 0
+
+
+class Metrics(Collector):
+    """What a service counts, and how it is exposed."""
+
     def __init__(self) -> None:
-        self.requests: dict[Labels, Histogram] = defaultdict(Histogram)  # path, status
-        self.stages: dict[Labels, Histogram] = defaultdict(Histogram)  # stage
-        self.decisions: dict[Labels, int] = defaultdict(int)  # action, source
-        self.rejected: dict[Labels, int] = defaultdict(int)  # reason
-        self.outcomes: dict[Labels, int] = defaultdict(int)  # node, outcome
-        self.in_flight = 0
+        self.counts = Counts()
+        self._exposed: Sequence[Counts] = (self.counts,)
         self._more: list[Callable[[], Iterable[Metric]]] = []
         self._registry = CollectorRegistry()
         self._registry.register(self)
+
+    def request(self, path: str, status: int, seconds: float) -> None:
+        """Count an answer."""
+        _histogram_of(self.counts.requests, (path, str(status))).observe(seconds)
+
+    def stage(self, stage: str, seconds: float) -> None:
+        """Count the time in a stage."""
+        _histogram_of(self.counts.stages, (stage,)).observe(seconds)
+
+    def decision(self, action: str, source: str) -> None:
+        """Count a decision."""
+        _count(self.counts.decisions, (action, source))
+
+    def reject(self, reason: str) -> None:
+        """Count a refusal."""
+        _count(self.counts.rejected, (reason,))
+
+    def outcome(self, node: str, outcome: str) -> None:
+        """Count how an effect's value came to be."""
+        _count(self.counts.outcomes, (node, outcome))
 
     def add(self, collect: Callable[[], Iterable[Metric]]) -> None:
         """Expose what another part counts, such as the record's accounts."""
         self._more.append(collect)
 
-    def exposition(self) -> bytes:
-        """The metrics in Prometheus' text format."""
+    def exposition(self, counts: Sequence[Counts] | None = None) -> bytes:
+        """The metrics in Prometheus' text format.
+
+        Args:
+            counts: of several processes, to be added up; this one's own by default.
+        """
+        self._exposed = (self.counts,) if counts is None else counts
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
         """What prometheus-client asks a collector for."""
-        yield _histogram(
-            "request",
-            "Time from the last byte of a request to its answer.",
-            ("path", "status"),
-            self.requests,
+        all_counts = self._exposed
+        yield _histograms(
+            "request", "Time from the last byte of a request to its answer.", ("path", "status"),
+            [counts.requests for counts in all_counts],
+        )  # fmt: skip
+        yield _histograms(
+            "stage", "Time in one stage of an answer.", ("stage",), [c.stages for c in all_counts]
         )
-        yield _histogram("stage", "Time in one stage of an answer.", ("stage",), self.stages)
         yield _counter(
-            "decisions", "Decisions by action and by who took them.", ("action", "source"), self.decisions
-        )
-        yield _counter("rejected", "Requests refused before any work.", ("reason",), self.rejected)
+            "decisions", "Decisions by action and by who took them.", ("action", "source"),
+            [counts.decisions for counts in all_counts],
+        )  # fmt: skip
         yield _counter(
-            "node_outcomes", "How the values of effects came to be.", ("node", "outcome"), self.outcomes
+            "rejected", "Requests refused.", ("reason",), [counts.rejected for counts in all_counts]
         )
-        yield GaugeMetricFamily("veredito_in_flight", "Requests being answered.", value=self.in_flight)
+        yield _counter(
+            "node_outcomes", "How the values of effects came to be.", ("node", "outcome"),
+            [counts.outcomes for counts in all_counts],
+        )  # fmt: skip
+        in_flight = sum(counts.in_flight for counts in all_counts)
+        yield GaugeMetricFamily("veredito_in_flight", "Requests being answered.", value=in_flight)
         for collect in self._more:
             yield from collect()
 
 
-def _histogram(
-    name: str, text: str, labels: Labels, values: dict[Labels, Histogram]
+def _histogram_of(histograms: dict[Labels, Histogram], labels: Labels) -> Histogram:
+    histogram = histograms.get(labels)
+    if histogram is None:
+        histogram = histograms[labels] = Histogram()
+    return histogram
+
+
+def _count(counters: dict[Labels, int], labels: Labels) -> None:
+    counters[labels] = counters.get(labels, 0) + 1
+
+
+def _histograms(
+    name: str, text: str, labels: Labels, several: Sequence[Mapping[Labels, Histogram]]
 ) -> HistogramMetricFamily:
+    total: dict[Labels, Histogram] = {}
+    for histograms in several:
+        for key, histogram in list(histograms.items()):
+            _histogram_of(total, key).add(histogram)
     family = HistogramMetricFamily(f"veredito_{name}_duration_seconds", text, labels=labels)
-    for key, histogram in values.items():
+    for key, histogram in total.items():
         family.add_metric(key, histogram.buckets(), histogram.sum_seconds)
     return family
 
 
-def _counter(name: str, text: str, labels: Labels, values: dict[Labels, int]) -> CounterMetricFamily:
+def _counter(
+    name: str, text: str, labels: Labels, several: Sequence[Mapping[Labels, int]]
+) -> CounterMetricFamily:
+    total: dict[Labels, int] = {}
+    for counters in several:
+        for key, value in list(counters.items()):
+            total[key] = total.get(key, 0) + value
     family = CounterMetricFamily(f"veredito_{name}", text, labels=labels)
-    for key, value in values.items():
+    for key, value in total.items():
         family.add_metric(key, value)
     return family
