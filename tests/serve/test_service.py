@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import polars as pl
@@ -166,7 +167,7 @@ class TestBadInput:
 
 
 class TestPredict:
-    ROW = {"amount": 10.0, "age": 30.0}
+    ROW: ClassVar = {"amount": 10.0, "age": 30.0}
 
     def test_one_in_one_out(self, service):
         """An object is answered with an object."""

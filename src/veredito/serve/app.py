@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic, perf_counter
 
@@ -96,6 +97,23 @@ class App:
             await self._answer(handler, scope, receive, send)
         else:
             await self._rest(scope, receive, send)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        await self.service.start()
+        try:
+            if self._siblings is not None:
+                await self._siblings.start()
+            if self.service.recorder is not None:
+                self.metrics.add(self.service.recorder.collect)
+            self.ready = True
+            log.info("ready: %s on %s", self._settings.name, self._url)
+            yield
+        finally:
+            self.ready = False
+            if self._siblings is not None:
+                await self._siblings.aclose()
+            await self.service.aclose()
 
     async def _answer(
         self, handler: Handler, scope: http.Scope, receive: http.Receive, send: http.Send

@@ -7,6 +7,7 @@ into one graph. Nothing is connected to and no thread is started before `Service
 from __future__ import annotations
 
 import enum
+import functools
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -146,7 +147,8 @@ def assemble(
     if role is Role.MODEL:
         config = _models_alone(config)
     problems = _Problems()
-    keys = problems.attempt("[auth]", lambda: read_keys(config.auth, folder)) if config.auth else None
+    auth = config.auth
+    keys = problems.attempt("[auth]", lambda: read_keys(auth, folder)) if auth is not None else None
     predictors = _predictors(config, folder, problems)
     for name, table in config.sources.items():
         problems.found += vs.check(name, table)
@@ -187,7 +189,7 @@ def _predictors(config: Config, folder: Path, problems: _Problems) -> dict[str, 
     for name, settings in config.models.items():
         key = folder / settings.public_key if settings.public_key else None
         model = problems.attempt(
-            f"[models.{name}]", lambda s=settings, k=key: vm.load(folder / s.artifact, require_signature=k)
+            f"[models.{name}]", functools.partial(vm.load, folder / settings.artifact, require_signature=key)
         )
         if model is not None:
             predictors[name] = Predictor(model, config.service.batch_rows_max)

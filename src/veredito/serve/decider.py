@@ -124,8 +124,8 @@ class Decider:
         stages: Stages,
         received_at: dt.datetime,
     ) -> DecisionRecord:
-        about, values = self.about, run.values
-        trace = run.trace
+        about, values, trace = self.about, run.values, run.trace
+        effects = set(about.effects)
         return DecisionRecord(
             decision_id=new_id(),
             at=getattr(event, about.event_time) if about.event_time else None,
@@ -143,7 +143,17 @@ class Decider:
             score=decision.score,
             inputs=msgspec.structs.asdict(event),
             values={name: values[name] for name in about.effects if name in values},
-            outcomes=trace.effects(),
+            outcomes={
+                span.node: {
+                    "kind": span.outcome.kind,
+                    "reason": span.outcome.reason,
+                    "start_us": span.start_us,
+                    "finish_us": span.finish_us,
+                    "attempts": span.outcome.attempts,
+                }
+                for span in trace.spans
+                if span.node in effects
+            },
             features={name: values[node] for name, node in about.features.items() if node in values},
             outputs={name: values[name] for name in about.models if name in values},
             models=about.models,
