@@ -36,6 +36,15 @@ class Block:
         return int(self.numbers.shape[0])
 
 
+@dataclasses.dataclass(slots=True)
+class _Widths:
+    """How many columns a block needs; a layout and its forks share one."""
+
+    numbers: int
+    texts: int
+    granted: set[str]  # reserved names whose slot somebody has
+
+
 Kernel: TypeAlias = Callable[[Block], None]
 """Changes a block in place. A kernel never adds or drops rows."""
 
@@ -56,8 +65,8 @@ class Layout:
 
     def __init__(self, numbers: Iterable[str], texts: Iterable[str], reserved: Sequence[str] = ()) -> None:
         self._reserved = {name: slot for slot, name in enumerate(reserved)}
-        self._width = len(self._reserved)
-        self._texts_width = 0
+        self._widths = _Widths(len(self._reserved), 0, set())
+        self._inherited: frozenset[str] = frozenset()
         self._numbers: dict[str, int] = {}
         self._texts: dict[str, int] = {}
         for name in numbers:
@@ -68,12 +77,12 @@ class Layout:
     @property
     def width(self) -> int:
         """How many numeric columns the matrix needs, so far."""
-        return self._width
+        return self._widths.numbers
 
     @property
     def texts_width(self) -> int:
         """How many text columns there are, so far."""
-        return self._texts_width
+        return self._widths.texts
 
     @property
     def names(self) -> dict[str, Literal["number", "text"]]:
@@ -90,20 +99,46 @@ class Layout:
 
     def number(self, name: str) -> int:
         """The slot to write a numeric column to, made if it is not there."""
-        if name not in self._numbers:
+        if name not in self._numbers or name in self._inherited:
             self._texts.pop(name, None)
-            slot = self._reserved.get(name)
-            if slot is None:
-                slot, self._width = self._width, self._width + 1
-            self._numbers[name] = slot
+            self._numbers[name] = self._free_slot(name)
+            self._inherited -= {name}
         return self._numbers[name]
+
+    def _free_slot(self, name: str) -> int:
+        if name in self._reserved and name not in self._widths.granted:
+            self._widths.granted.add(name)
+            return self._reserved[name]
+        self._widths.numbers += 1
+        return self._widths.numbers - 1
 
     def text(self, name: str) -> int:
         """The slot to write a text column to, made if it is not there."""
-        if name not in self._texts:
+        if name not in self._texts or name in self._inherited:
             self._numbers.pop(name, None)
-            self._texts[name], self._texts_width = self._texts_width, self._texts_width + 1
+            self._texts[name], self._widths.texts = self._widths.texts, self._widths.texts + 1
+            self._inherited -= {name}
         return self._texts[name]
+
+    def fork(self) -> Layout:
+        """A layout of the same block that reads what this one has, and writes to slots of its own.
+
+        It is for steps that work beside each other: what one of them overwrites, the others still see.
+        """
+        other = Layout((), ())
+        other._reserved, other._widths = self._reserved, self._widths
+        other._numbers, other._texts = dict(self._numbers), dict(self._texts)
+        other._inherited = frozenset(self._numbers) | frozenset(self._texts)
+        return other
+
+    def join(self, other: Layout, names: Iterable[str]) -> None:
+        """Take columns over from a fork, where they lie there."""
+        for name in names:
+            self.drop(name)
+            if name in other._numbers:
+                self._numbers[name] = other._numbers[name]
+            else:
+                self._texts[name] = other._texts[name]
 
     def drop(self, name: str) -> None:
         """Forget a name; its slot stays."""

@@ -1,0 +1,1 @@
+"""Learners that turn a model's output into what a policy reads."""

@@ -1,0 +1,1 @@
+"""Learners that make columns fit to learn from."""

@@ -1,0 +1,147 @@
+"""LightGBM: gradient-boosted trees. The step holds the library's own text format, and nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, ClassVar
+
+from veredito.errors import LearnerError, MissingExtraError, Problem
+from veredito.learn.learner import settle
+from veredito.learn.step import fitted
+
+from .model_step import ModelLearner, ModelStep, Predict, Training
+
+
+def _library() -> Any:
+    try:
+        import lightgbm
+    except ImportError:
+        raise MissingExtraError("lightgbm", "lightgbm", purpose="a LightGBM model") from None
+    return lightgbm
+
+
+class LightGBM(ModelStep, kind="lightgbm"):
+    """A fitted LightGBM model, as the library's own text."""
+
+    text: str = fitted()
+
+    @cached_property
+    def booster(self) -> Any:
+        """The library's own model."""
+        return _library().Booster(model_str=self.text)
+
+    @property
+    def log_state(self) -> dict[str, Any]:
+        """The categories, the number of trees, and what each feature gained."""
+        gains = self.booster.feature_importance("gain")
+        gained = dict(zip(self.features, gains.tolist(), strict=True))
+        return super().log_state | {"trees": self.booster.num_trees(), "gain": gained}
+
+    def engines(self) -> dict[str, Callable[[], Predict]]:
+        """The library's own call."""
+        return {"native": lambda: self.booster.predict}
+
+
+class _LightGBM(ModelLearner):
+    """What the classifier and the regressor share.
+
+    Args:
+        features: columns; texts become native categories.
+        target: what to predict.
+        num_trees: how many trees at most.
+        params: LightGBM's own parameters, over ours (deterministic, quiet, one seed).
+        early_stopping: stop when the validation rows gain nothing for so many trees; needs `validation`.
+    """
+
+    _: dataclasses.KW_ONLY
+    num_trees: int = 100
+    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    early_stopping: int | None = None
+
+    takes_validation: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        settle(self, params=dict(self.params))
+        if self.early_stopping is not None and self.validation is None:
+            hint = "validation=learn.on(fraction=0.1, name='validation')"
+            raise LearnerError(Problem(self.kind, "early_stopping needs rows to watch", hint=hint))
+
+    def _objective(self, training: Training) -> dict[str, Any]:
+        if self.task == "regression":
+            return {"objective": "regression"}
+        several = len(training.classes) > 2
+        return (
+            {"objective": "multiclass", "num_class": len(training.classes)}
+            if several
+            else {"objective": "binary"}
+        )
+
+    def fit_model(self, training: Training, validation: Training | None) -> LightGBM:
+        """Train with the library's own `train`."""
+        library = _library()
+        ours = {"deterministic": True, "force_row_wise": True, "seed": 0, "verbosity": -1}
+        params = ours | self._objective(training) | dict(self.params)
+        data = _dataset(library, training)
+        booster = library.train(
+            params,
+            data,
+            self.num_trees,
+            valid_sets=[_dataset(library, validation, data)] if validation else None,
+            callbacks=[library.early_stopping(self.early_stopping, verbose=False)]
+            if self.early_stopping
+            else None,
+        )
+        text = booster.model_to_string(num_iteration=booster.best_iteration)
+        outputs = self.outputs(training)
+        return LightGBM(training.features, outputs, "native", dict(training.categories), text)
+
+
+def _dataset(library: Any, training: Training, reference: Any = None) -> Any:
+    return library.Dataset(
+        training.matrix,
+        training.target,
+        weight=training.weights,
+        reference=reference,
+        feature_name=[f"f{i}" for i in range(len(training.features))],
+        categorical_feature=training.categorical,
+        free_raw_data=True,
+    )
+
+
+class lightgbm_classifier(_LightGBM):
+    """Gradient-boosted trees for two or more classes, by LightGBM.
+
+    Writes the probability of class 1 to `into`, or one ``<into>_<class>`` for each of several classes.
+
+    Args:
+        features: columns; texts become native categories.
+        target: the outcome: two values, or several.
+        num_trees: how many trees at most.
+        params: LightGBM's own parameters, over ours (deterministic, quiet, one seed).
+        weight: a column of weights.
+        validation: held-out rows to watch, `learn.on(...)`.
+        early_stopping: stop when they gain nothing for so many trees.
+        into: the prediction's column.
+    """
+
+    task = "classification"
+
+
+class lightgbm_regressor(_LightGBM):
+    """Gradient-boosted trees for a number, by LightGBM.
+
+    Args:
+        features: columns; texts become native categories.
+        target: the number.
+        num_trees: how many trees at most.
+        params: LightGBM's own parameters, over ours (deterministic, quiet, one seed).
+        weight: a column of weights.
+        validation: held-out rows to watch, `learn.on(...)`.
+        early_stopping: stop when they gain nothing for so many trees.
+        into: the prediction's column.
+    """
+
+    task = "regression"

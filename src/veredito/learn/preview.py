@@ -1,0 +1,152 @@
+"""What can be known of a pipeline before anything is fitted.
+
+A `Preview` walks through learners in order. Each one says what columns it needs and what columns it makes;
+problems are collected, and said together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import polars as pl
+
+from veredito.errors import LearnerError, Problem, did_you_mean
+
+from .arrays import Want, want_of
+
+
+class Preview:
+    """The columns that the next learner will meet, and what is wrong so far.
+
+    Args:
+        table: the table that will be fitted on.
+        place: the name of the learner that is asked.
+    """
+
+    def __init__(self, table: pl.DataFrame, place: str) -> None:
+        self.place = place
+        self.columns: dict[str, Want] = {name: want_of(dtype) for name, dtype in table.schema.items()}
+        self.problems: list[Problem] = []
+        self.read: dict[str, Want] = {}  # columns of the table itself that some learner reads
+        self._table = table
+        self._original = set(table.columns)
+        self._prefixes: tuple[str, ...] = ()
+        if table.is_empty():
+            self.problems.append(Problem(place, "the table has no rows", hint="fit on at least one row"))
+
+    def done(self) -> None:
+        """Raise what was found.
+
+        Raises:
+            LearnerError: something was found.
+        """
+        if self.problems:
+            raise LearnerError(list(dict.fromkeys(self.problems)))
+
+    @contextmanager
+    def at(self, place: str) -> Iterator[None]:
+        """Say problems as those of an inner learner."""
+        outer, self.place = self.place, place
+        yield
+        self.place = outer
+
+    def fork(self) -> Preview:
+        """A preview of the same columns whose changes stay its own; its problems are shared."""
+        other = object.__new__(Preview)
+        other.__dict__ |= self.__dict__ | {"columns": dict(self.columns), "_original": set(self._original)}
+        return other
+
+    def wrong(self, what: str, *, available: Iterable[str] = (), hint: str = "") -> None:
+        """Add a problem of the current learner."""
+        self.problems.append(Problem(self.place, what, tuple(available), hint))
+
+    def need(self, names: Iterable[str], want: Want = "any", *, values: bool = False) -> None:
+        """Columns that must be there and be `want`; with `values`, at least one must not be missing."""
+        for name in names:
+            found = self.columns.get(name)
+            if found is None:
+                if not name.startswith(self._prefixes or ("\0",)):
+                    hint = did_you_mean(name, self.columns)
+                    self.wrong(f"column '{name}' is missing", available=self.columns, hint=hint)
+                continue
+            self._need_kind(name, found, want)
+            if values and self.all_missing(name):
+                hint = f"leave '{name}' out"
+                self.wrong(f"column '{name}' has no value at all, so there is nothing to learn", hint=hint)
+
+    def _need_kind(self, name: str, found: Want, want: Want) -> None:
+        original = name in self._original
+        empty = original and self._table[name].dtype == pl.Null
+        if want not in {"any", found} and not empty and (want, found) != ("number", "timestamp"):
+            shown = f" ({self._table[name].dtype})" if original else ""
+            hint = f"cast '{name}', encode it first, or leave it out"
+            self.wrong(f"column '{name}' must be {want}, and is {found}{shown}", hint=hint)
+        elif original:
+            self.read.setdefault(name, want)
+
+    def need_target(self, name: str, *, classes: int | None = None) -> None:
+        """A target: there, with values, none of them missing, not constant, of at most `classes` classes."""
+        self.need([name], values=True)
+        if name not in self._original or self._table.is_empty() or self.all_missing(name):
+            return
+        values = self._table[name].drop_nulls()
+        values = values.drop_nans() if values.dtype.is_float() else values
+        if values.len() < self._table.height:
+            self.wrong(f"target '{name}' is missing in some rows", hint="drop the rows without an outcome")
+        distinct = values.n_unique()
+        if distinct == 1:
+            self.wrong(f"target '{name}' is constant", hint="train on rows with more than one outcome")
+        elif classes and distinct > classes:
+            self.wrong(f"target '{name}' has {distinct} values, and {classes} are allowed")
+
+    def need_binary(self, name: str) -> None:
+        """A target of zeros and ones, both there, none missing."""
+        self.need([name], "number")
+        self.need_target(name, classes=2)
+        if name in self._original and self.columns.get(name) == "number":
+            values = set(self._table[name].drop_nulls().unique().cast(pl.Float64).drop_nans().to_list())
+            if len(values) == 2 and values != {0.0, 1.0}:
+                self.wrong(f"target '{name}' must be 0 and 1", hint="map its two values to 0 and 1")
+
+    def classes(self, name: str) -> tuple[Any, ...] | None:
+        """The distinct values of a column that is as it was in the table, sorted; else `None`."""
+        if name not in self._original or self._table[name].dtype.is_nested():
+            return None
+        values = self._table[name].drop_nulls()
+        return tuple((values.drop_nans() if values.dtype.is_float() else values).unique().sort().to_list())
+
+    def all_missing(self, name: str) -> bool:
+        """Whether a column, as it is in the table, has no value."""
+        if name not in self._original or self._table.is_empty():
+            return False
+        column = self._table[name]
+        return column.null_count() == column.len() or bool(column.dtype.is_float() and column.is_nan().all())
+
+    def make(self, names: Iterable[str], want: Want = "number") -> None:
+        """Columns that are added or changed."""
+        for name in names:
+            self.columns[name] = want
+            self._original.discard(name)
+
+    def make_new(self, names: Iterable[str], want: Want = "number") -> None:
+        """Columns that are added, and must not be there yet."""
+        for name in names:
+            if name in self.columns:
+                self.wrong(f"column '{name}' is there already", hint="write to another name")
+        self.make(names, want)
+
+    def make_some(self, prefix: str) -> None:
+        """Columns whose names begin so, and are known only after fitting."""
+        self._prefixes = (*self._prefixes, prefix)
+
+    def make_any(self) -> None:
+        """Columns of which nothing is known: every later need is taken to be met."""
+        self._prefixes = ("",)
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Columns that are there no more."""
+        for name in names:
+            self.columns.pop(name, None)
+            self._original.discard(name)

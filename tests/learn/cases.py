@@ -1,0 +1,90 @@
+"""Every learner that is shipped, once or more, on one table of card payments."""
+
+import numpy as np
+import polars as pl
+
+from veredito import learn
+
+
+def payments(rows=400, seed=0):
+    rng = np.random.default_rng(seed)
+    amount = np.round(rng.lognormal(3, 1.2, rows), 2)
+    age = rng.integers(18, 90, rows)
+    risky = rng.random(rows) < 1 / (1 + np.exp(3 - amount / 40))
+    table = pl.DataFrame(
+        {
+            "amount": amount,
+            "age": age,
+            "tenure": rng.normal(10, 4, rows),
+            "merchant": rng.choice(
+                ["air", "bar", "cafe", "deli", "eats"], rows, p=[0.5, 0.3, 0.15, 0.04, 0.01]
+            ),
+            "country": rng.choice(["BR", "PT", "US"], rows),
+            "mcc": rng.choice([5411, 5812, 4111], rows),
+            "weekend": rng.random(rows) < 0.3,
+            "prediction": np.round(rng.random(rows), 3),
+            "other": rng.random(rows),
+            "fraud": risky.astype(int),
+            "loss": amount * risky,
+            "grade": rng.choice(["a", "b", "c"], rows),
+            "at": pl.datetime_range(
+                pl.datetime(2018, 4, 1), pl.datetime(2018, 6, 30), f"{90 * 86400 // rows}s", eager=True
+            )[:rows],
+        }
+    )
+    holes = {name: pl.Series(rng.random(rows) < 0.1) for name in ("tenure", "merchant", "mcc", "weekend")}
+    return table.with_columns(
+        [pl.when(hole).then(None).otherwise(pl.col(name)).alias(name) for name, hole in holes.items()]
+    )
+
+
+def strange(table):
+    """The same columns with values that no training table had."""
+    n = table.height
+    return table.with_columns(
+        amount=pl.Series([np.inf, -np.inf, None, np.nan, 0.0, -1.0, 1e300, 5e-324] * n)[:n],
+        tenure=pl.Series([None, np.nan, -5.0, np.inf, -np.inf] * n)[:n],
+        merchant=pl.Series([None, "zoo", "air", "", "bar"] * n)[:n],
+        country=pl.Series(["PT", None, "FR"] * n)[:n],
+        mcc=pl.Series([None, 1, 5411, -7] * n)[:n],
+        prediction=pl.Series([None, np.nan, -1.0, 0.0, 0.5, 1.0, 2.0, np.inf, -np.inf] * n)[:n],
+    )
+
+
+CASES = {
+    "imputer_mean": learn.imputer(["amount", "tenure"]),
+    "imputer_median": learn.imputer(["age", "tenure"], strategy="median"),
+    "imputer_most_frequent": learn.imputer(["mcc", "merchant", "weekend"], strategy="most_frequent"),
+    "imputer_constant": learn.imputer(["age", "mcc", "amount"], strategy="constant", value=-999),
+    "imputer_text": learn.imputer(["merchant", "country"], strategy="constant", value="none"),
+    "missing_flags": learn.missing_flags(["tenure", "merchant", "age"]),
+    "capper": learn.capper(["amount", "age", "mcc"], bounds={"age": 60}),
+    "floorer": learn.floorer(["tenure", "age"], bounds={"tenure": 2.5}),
+    "clip": learn.clip(["amount", "age"], low=20, high=50.5),
+    "ecdf": learn.ecdf(),
+    "ecdf_descending": learn.ecdf(descending=True, scale=100),
+    "discrete_ecdf": learn.discrete_ecdf(scale=50),
+    "discrete_ecdf_up": learn.discrete_ecdf(scale=50, rounding="up", descending=True),
+    "isotonic": learn.isotonic_calibrator(target="fraud"),
+    "isotonic_weighted": learn.isotonic_calibrator(target="fraud", weight="age"),
+    "lightgbm_classifier": learn.lightgbm_classifier(
+        ["amount", "age", "tenure", "merchant", "weekend", "at"], target="fraud", num_trees=15
+    ),
+    "lightgbm_multiclass": learn.lightgbm_classifier(
+        ["amount", "country"], target="grade", num_trees=5, weight="age"
+    ),
+    "lightgbm_regressor": learn.lightgbm_regressor(
+        ["amount", "age"],
+        target="loss",
+        num_trees=15,
+        validation=learn.on(fraction=0.2, name="validation"),
+        early_stopping=3,
+    ),
+    "pipeline": learn.pipeline(
+        learn.imputer(["tenure"]),
+        learn.capper(["amount", "tenure"]),
+        learn.lightgbm_classifier(["amount", "tenure", "merchant"], target="fraud", num_trees=10, into="p"),
+        learn.isotonic_calibrator(target="fraud", prediction="p", on=learn.on(fraction=0.3)),
+        learn.pipeline(learn.ecdf(prediction="p", into="rank", on=learn.on(fraction=0.3))),
+    ),
+}
