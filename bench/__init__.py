@@ -1,0 +1,1 @@
+"""Measurements: named cases, side by side, in ratios."""

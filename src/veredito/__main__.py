@@ -1,0 +1,5 @@
+"""``python -m veredito``: the command line."""
+
+from veredito.cli import main
+
+main()

@@ -1,0 +1,13 @@
+"""Engines run plans. All of them pass one suite; `serial` is the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from veredito.graph.engines import serial
+from veredito.graph.run import Run
+
+ENGINES: dict[str, Callable[..., Run]] = {"serial": serial.run}
+
+__all__ = ["ENGINES", "Any"]

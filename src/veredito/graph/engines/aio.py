@@ -1,0 +1,148 @@
+"""The production engine: one asyncio task an effect, plain calls for everything else.
+
+A run waits for one future. Effects report by callback; one timer a run serves all budgets. When a budget
+ends, the default stands in and the task is detached: nothing ever waits for a cancelled task, because a
+client may take any time to honour a cancellation, and `asyncio.wait_for` would wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from veredito.errors import OverloadedError
+from veredito.graph.engines.budget import budget_end, late
+from veredito.graph.engines.reaper import reaper
+from veredito.graph.engines.scheduling import Scheduling
+from veredito.graph.engines.workers import workers
+from veredito.graph.run import Run
+
+if TYPE_CHECKING:
+    from veredito.graph.plan import Plan
+
+
+class AsyncRun(Scheduling):
+    """One run on the running loop."""
+
+    __slots__ = ("ends", "loop", "running", "timer", "timer_at", "waiter")
+
+    def __init__(
+        self, plan: Plan, inputs: Mapping[str, Any], sources: Mapping[str, Any], deadline: float | None
+    ) -> None:
+        super().__init__(plan, inputs, sources, deadline)
+        self.loop = asyncio.get_running_loop()
+        self.running: dict[int, asyncio.Future[Any]] = {}
+        self.ends: dict[int, float] = {}
+        self.timer: asyncio.TimerHandle | None = None
+        self.timer_at = 0.0
+        self.waiter: asyncio.Future[None] | None = None
+
+    async def finish(self) -> Run:
+        """Run to the end. Cancelling the caller detaches what is in flight."""
+        self.drain()
+        if self.pending:
+            self.waiter = self.loop.create_future()
+            try:
+                await self.waiter
+            finally:
+                self._release()
+        self.ended = time.monotonic()
+        return Run(self)
+
+    def launch(self, unit: int, at: int) -> None:
+        """Start an effect as a task, or on a worker thread where it blocks."""
+        end = budget_end(self, at)
+        self.started[at] = now = time.monotonic()
+        if end is not None and end <= now:
+            late(self, at)
+            self.settle(unit)
+            return
+        try:
+            task = self._start(unit, at)
+        except Exception as error:  # noqa: BLE001 - it becomes the node's outcome
+            self.fail(at, error)
+            self.settle(unit)
+            return
+        self.running[unit] = task
+        task.add_done_callback(functools.partial(self._done, unit, at))
+        if end is not None:
+            self.ends[unit] = end
+            if self._unarmed(end):
+                self._arm(end, now)
+
+    def _start(self, unit: int, at: int) -> asyncio.Future[Any]:
+        if reaper.full:
+            reaper.refused_total += 1
+            raise OverloadedError(
+                f"{reaper.detached} abandoned effects have not ended yet (limit {reaper.detached_max})"
+            )
+        call = self.plan.program.code[unit]
+        if at in self.plan.program.coroutines:
+            return asyncio.Task(call(self.values, self), loop=self.loop)
+        return workers.submit(self.loop, call, self.values, self)
+
+    def _done(self, unit: int, at: int, task: asyncio.Future[Any]) -> None:
+        if self.running.pop(unit, None) is None:
+            return  # it was given up, and its default stands in already
+        try:
+            if task.cancelled():
+                self.fail(
+                    at,
+                    asyncio.CancelledError(f"'{self.plan.shape.names[at]}' cancelled itself"),
+                    reason="cancelled",
+                )
+            elif (error := task.exception()) is not None:
+                self.fail(at, error)
+            else:
+                self.values[at] = task.result()
+                self.finished[at] = time.monotonic()
+            self.settle(unit)
+            self._proceed()
+        except BaseException as error:  # noqa: BLE001 - else the caller would wait for ever
+            self._abort(error)
+
+    def _proceed(self) -> None:
+        self.drain()
+        if not self.pending and self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+
+    def _abort(self, error: BaseException) -> None:
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_exception(error)
+
+    def _unarmed(self, end: float) -> bool:
+        return self.timer is None or end < self.timer_at
+
+    def _arm(self, end: float, now: float) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+        self.timer_at = end
+        self.timer = self.loop.call_later(end - now, self._expire)
+
+    def _expire(self) -> None:
+        """Give up what is over its budget, and look again when the next one ends."""
+        self.timer = None
+        now = time.monotonic()
+        for unit, task in list(self.running.items()):
+            if self.ends.get(unit, now + 1.0) <= now:
+                del self.running[unit]
+                reaper.detach(task)
+                late(self, self.plan.program.members[unit][0])
+                self.settle(unit)
+        try:
+            self._proceed()
+        except BaseException as error:  # noqa: BLE001 - else the caller would wait for ever
+            self._abort(error)
+        following = min((self.ends[unit] for unit in self.running if unit in self.ends), default=None)
+        if following is not None and self._unarmed(following):
+            self._arm(following, time.monotonic())
+
+    def _release(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+        for task in self.running.values():
+            reaper.detach(task)
+        self.running.clear()

@@ -1,0 +1,50 @@
+"""What is no longer waited for: cancelled tasks and late threads, held until they end, bounded and counted."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+DETACHED_MAX = 1_000  # a dependency that ignores cancellation holds a connection each: more would hide a leak
+
+
+class Reaper:
+    """Holds detached tasks until they end.
+
+    Args:
+        detached_max: how many may be held; above it effects fail at once instead of starting.
+    """
+
+    def __init__(self, detached_max: int = DETACHED_MAX) -> None:
+        self.detached_max = detached_max
+        self.detached_total = 0
+        self.refused_total = 0
+        self._held: set[asyncio.Future[Any]] = set()
+
+    @property
+    def detached(self) -> int:
+        """How many are held now."""
+        return len(self._held)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more may be detached."""
+        return len(self._held) >= self.detached_max
+
+    def detach(self, task: asyncio.Future[Any]) -> None:
+        """Cancel it and never wait for it; its end, also a failing one, is taken note of."""
+        if task.done():
+            return
+        self.detached_total += 1
+        self._held.add(task)
+        task.add_done_callback(self._ended)
+        task.cancel()
+
+    def _ended(self, task: asyncio.Future[Any]) -> None:
+        self._held.discard(task)
+        if not task.cancelled():
+            task.exception()  # a late failure has no reader: asking for it keeps the loop from reporting it
+
+
+reaper = Reaper()
+"""The process's reaper."""

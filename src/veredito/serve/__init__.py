@@ -1,0 +1,1 @@
+"""The service: from a config file to answers over HTTP."""

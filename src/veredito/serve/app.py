@@ -1,0 +1,308 @@
+"""The application: which path is answered by what.
+
+The hot endpoints are raw ASGI; everything else is a Starlette router behind them. Health and metrics pass by
+authentication and limits, so that a busy service still says how it is.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic, perf_counter
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from veredito.errors import InputError, OverloadedError, Problem
+from veredito.serve import http, oip
+from veredito.serve.assemble import Service
+from veredito.serve.decider import Decided, Decider
+from veredito.serve.metrics import Metrics
+from veredito.serve.openapi import LABEL, openapi
+from veredito.serve.predictor import Predictor
+from veredito.serve.siblings import Siblings
+from veredito.serve.stages import Stages
+
+log = logging.getLogger("veredito.serve")
+
+_TIMEOUT_HEADER = b"x-request-timeout-ms"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a caller learns of a decision; the rest is in the record, under `decision_id`."""
+
+    decision_id: str
+    action: str
+    reasons: tuple[str, ...]
+    score: float | None
+    source: str
+
+
+class Call(msgspec.Struct):
+    """One request on a hot path."""
+
+    scope: http.Scope
+    body: bytes
+    request_id: str
+    begun: float
+    stages: Stages
+
+
+Handler = Callable[[Call], Awaitable[bytes]]
+
+
+class App:
+    """The ASGI application of a service.
+
+    Args:
+        service: assembled; opened and closed by the ASGI lifespan.
+        url: where it answers, for the log.
+        sockets: the folder that worker processes share, where there are several.
+    """
+
+    def __init__(self, service: Service, *, url: str, sockets: Path | None = None) -> None:
+        self.service = service
+        self._url = url
+        self.metrics = Metrics()
+        self.ready = False
+        self._settings = service.config.service
+        self._encode = msgspec.json.Encoder().encode
+        self._hot: dict[str, Handler] = {}
+        if service.decider is not None:
+            self._hot["/v1/decide"] = self._decide
+        for name, predictor in service.predictors.items():
+            self._hot[f"/v1/predict/{name}"] = self._predict(name)
+            infer = self._infer(name)
+            self._hot[f"/v2/models/{name}/infer"] = infer
+            self._hot[f"/v2/models/{name}/versions/{predictor.model.version}/infer"] = infer
+        if len(service.predictors) == 1:
+            self._hot["/v1/predict"] = self._predict(next(iter(service.predictors)))
+        self._siblings = Siblings(sockets, str(os.getpid()), self.metrics) if sockets else None
+        self._rest = Starlette(routes=self._routes(), lifespan=self._lifespan)
+
+    async def __call__(self, scope: http.Scope, receive: http.Receive, send: http.Send) -> None:
+        """Answer one ASGI connection."""
+        if (
+            scope["type"] == "http"
+            and (handler := self._hot.get(scope["path"]))
+            and scope["method"] == "POST"
+        ):
+            await self._answer(handler, scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        await self.service.start()
+        try:
+            if self._siblings is not None:
+                await self._siblings.start()
+            if self.service.recorder is not None:
+                self.metrics.add(self.service.recorder.collect)
+            self.ready = True
+            log.info("ready: %s on %s", self._settings.name, self._url)
+            yield
+        finally:
+            self.ready = False
+            if self._siblings is not None:
+                await self._siblings.aclose()
+            await self.service.aclose()
+
+    async def _answer(
+        self, handler: Handler, scope: http.Scope, receive: http.Receive, send: http.Send
+    ) -> None:
+        request_id = http.request_id(scope)
+        headers = [(b"x-request-id", request_id.encode("ascii"))]
+        self.metrics.counts.in_flight += 1
+        begun = perf_counter()
+        try:
+            self._admit(scope)
+            body = await http.read_body(scope, receive, self._settings.body_bytes_max)
+            begun = perf_counter()  # the caller's own slowness is not ours
+            call = Call(scope, body, request_id, begun, Stages())
+            answered = await handler(call)
+            status = 200
+            if http.header(scope, b"x-server-timing") is not None:
+                headers.append((b"server-timing", call.stages.server_timing()))
+        except http.DisconnectedError:
+            self.metrics.reject("disconnected")
+            return
+        except Exception as error:  # noqa: BLE001 - whatever broke, the caller gets an answer and the log the cause
+            status, answered, headers = self._refuse(error, request_id)
+        finally:
+            self.metrics.counts.in_flight -= 1
+        self.metrics.request(scope["path"], status, perf_counter() - begun)
+        await http.answer(send, status, answered, headers)
+
+    def _admit(self, scope: http.Scope) -> None:
+        """Refuse before any work is done: who may not ask, and what is too much."""
+        keys = self.service.keys
+        if keys is not None and not keys.admits(http.api_key(scope)):
+            raise http.UnauthorizedError
+        if self.metrics.counts.in_flight > self._settings.in_flight_max:
+            raise OverloadedError(
+                f"{self._settings.in_flight_max} requests are in flight", retry_after_seconds=1
+            )
+
+    def _refuse(self, error: Exception, request_id: str) -> tuple[int, bytes, list[http.Header]]:
+        status, body, headers = http.refusal(error, request_id)
+        if status >= 500 and not isinstance(error, OverloadedError):
+            log.error("request_id=%s failed", request_id, exc_info=error)
+        self.metrics.reject(http.code(error))
+        return status, body, headers
+
+    async def _decide(self, call: Call) -> bytes:
+        service, stages = self.service, call.stages
+        decider, inputs = service.decider, service.inputs
+        if decider is None or inputs is None:
+            raise AssertionError("routed without a decider")
+        begun = perf_counter()
+        event = inputs.decode(call.body)
+        stages.add("in_schema", perf_counter() - begun)
+        decided = await self._decided(decider, event, call)
+        decision = decided.decision
+        begun = perf_counter()
+        answered = self._encode(
+            Answer(
+                decided.record.decision_id, decision.action, decision.reasons, decision.score, decision.source
+            )
+        )
+        stages.add("out_schema", perf_counter() - begun)
+        if service.recorder is not None:
+            begun = perf_counter()
+            await service.recorder.append(decided.record)
+            self.metrics.stage("record", perf_counter() - begun)
+        self._count(decided, stages)
+        return answered
+
+    async def _decided(self, decider: Decider, event: object, call: Call) -> Decided:
+        elapsed = perf_counter() - call.begun
+        return await decider.decide(
+            event,
+            deadline=monotonic() - elapsed + self._deadline_seconds(call.scope),
+            request_id=call.request_id,
+            stages=call.stages,
+            received_at=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=elapsed),
+        )
+
+    def _deadline_seconds(self, scope: http.Scope) -> float:
+        """The service's deadline, or less where the caller asks for less."""
+        asked = http.header(scope, _TIMEOUT_HEADER)
+        if asked is None:
+            return self._settings.deadline_ms / 1e3
+        if not asked.isdigit() or int(asked) == 0:
+            raise InputError(
+                Problem(_TIMEOUT_HEADER.decode(), "must be a whole number of milliseconds, above 0")
+            )
+        return min(int(asked), self._settings.deadline_ms) / 1e3
+
+    def _count(self, decided: Decided, stages: Stages) -> None:
+        metrics = self.metrics
+        metrics.decision(decided.decision.action, decided.decision.source)
+        self._count_stages(stages)
+        for node, outcome in decided.outcomes.items():
+            metrics.outcome(node, outcome.kind)
+
+    def _predict(self, name: str) -> Handler:
+        predictor = self.service.predictors[name]
+
+        async def predict(call: Call) -> bytes:
+            answered = predictor.answer(call.body, call.stages)
+            self._count_stages(call.stages)
+            return answered
+
+        return predict
+
+    def _infer(self, name: str) -> Handler:
+        predictor = self.service.predictors[name]
+
+        async def infer(call: Call) -> bytes:
+            answered = oip.infer(name, predictor, call.body, call.stages)
+            self._count_stages(call.stages)
+            return answered
+
+        return infer
+
+    def _count_stages(self, stages: Stages) -> None:
+        for stage, seconds in stages.seconds.items():
+            self.metrics.stage(stage, seconds)
+
+    def _routes(self) -> list[Route]:
+        routes = [
+            Route("/livez", _livez),
+            Route("/readyz", self._readyz),
+            Route("/metrics", self._metrics),
+            Route("/openapi.json", self._openapi),
+            Route("/v2", _v2),
+            Route("/v2/health/live", _livez),
+            Route("/v2/health/ready", self._readyz),
+            Route("/v2/models/{name}", self._v2_model),
+            Route("/v2/models/{name}/ready", self._v2_model_ready),
+            Route("/v2/models/{name}/versions/{version}", self._v2_model),
+            Route("/v2/models/{name}/versions/{version}/ready", self._v2_model_ready),
+        ]
+        if any(hasattr(source, "label") for source in self.service.sources.values()):
+            routes.append(Route("/v1/labels", self._labels, methods=["POST"]))
+        return routes
+
+    async def _readyz(self, _: Request) -> Response:
+        return JSONResponse({"ready": self.ready}, status_code=200 if self.ready else 503)
+
+    async def _metrics(self, _: Request) -> Response:
+        counts = await self._siblings.counts() if self._siblings is not None else None
+        return Response(self.metrics.exposition(counts), media_type="text/plain; version=0.0.4")
+
+    async def _openapi(self, _: Request) -> Response:
+        return JSONResponse(openapi(self.service))
+
+    async def _v2_model(self, request: Request) -> Response:
+        predictor = self._v2_predictor(request)
+        if predictor is None:
+            return JSONResponse({"error": "no such model, or no such version of it"}, status_code=404)
+        return JSONResponse(oip.model_metadata(request.path_params["name"], predictor))
+
+    async def _v2_model_ready(self, request: Request) -> Response:
+        ready = self.ready and self._v2_predictor(request) is not None
+        return JSONResponse({"ready": ready}, status_code=200 if ready else 404)
+
+    def _v2_predictor(self, request: Request) -> Predictor | None:
+        predictor = self.service.predictors.get(request.path_params["name"])
+        version = request.path_params.get("version")
+        return predictor if predictor is not None and version in {None, predictor.model.version} else None
+
+    async def _labels(self, request: Request) -> Response:
+        """Labels for events already seen, to every source that keeps them."""
+        request_id = http.request_id(request.scope)
+        try:
+            self._admit(request.scope)
+            body = await http.read_body(request.scope, request.receive, self._settings.body_bytes_max)
+            labels = LABEL.decode_many(body)
+        except Exception as error:  # noqa: BLE001 - as on the hot path
+            status, answered, headers = self._refuse(error, request_id)
+            return Response(
+                answered,
+                status,
+                headers={k.decode(): v.decode() for k, v in headers},
+                media_type="application/json",
+            )
+        keepers = [source for source in self.service.sources.values() if hasattr(source, "label")]
+        known = 0
+        for label in labels:
+            told = [keeper.label(label.id, label.label) for keeper in keepers]  # each of them, always
+            known += any(told)
+        return JSONResponse({"known": known, "unknown": len(labels) - known})
+
+
+async def _v2(_: Request) -> Response:
+    return JSONResponse(oip.server_metadata())
+
+
+async def _livez(_: Request) -> Response:
+    return JSONResponse({"live": True})

@@ -1,0 +1,171 @@
+"""From an event to a decision and its record, without HTTP.
+
+The service, replay and tests decide through the same object. Whatever goes wrong inside becomes the declared
+fallback, and is said so in the record: a caller who waits for a verdict gets one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from veredito.decide import Decision
+from veredito.errors import DeadlineError
+from veredito.graph import Plan, Run
+from veredito.record import DecisionRecord
+from veredito.serve.config import FallbackSettings
+from veredito.serve.http import new_id
+from veredito.serve.stages import Stages
+from veredito.types import Outcome
+
+log = logging.getLogger("veredito.serve")
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """A decision with everything that is recorded of it."""
+
+    decision: Decision
+    record: DecisionRecord
+    outcomes: Mapping[str, Outcome]
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """What is the same in every record of one service.
+
+    Attributes:
+        service: its name.
+        service_version: of the framework that runs it.
+        config_hash: of the resolved config.
+        policy_version: of the policy's source.
+        models: model name to version.
+        inputs: the input node's name.
+        features: model name to the node that gives its row.
+        effects: the effect nodes whose values are recorded.
+        key: the event's field that names its entity.
+        event_time: the event's field that says when it happened.
+    """
+
+    service: str
+    service_version: str
+    config_hash: str
+    policy_version: str
+    models: dict[str, str]
+    inputs: str
+    features: dict[str, str]
+    effects: tuple[str, ...]
+    key: str | None
+    event_time: str | None
+
+
+class Decider:
+    """Runs the decision's plan and writes down what happened.
+
+    Args:
+        plan: computes the node ``decision``.
+        about: what every record repeats.
+        fallback: the decision when the plan gives none.
+        sources: what effects fetch from, by name.
+        observers: those sources that want to see every accepted event.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        about: About,
+        fallback: FallbackSettings,
+        sources: Mapping[str, Any],
+    ) -> None:
+        self.plan = plan
+        self.about = about
+        self.sources = dict(sources)
+        self._fallback = Decision(action=fallback.action, reasons=(fallback.reason,), source="fallback")
+        self._observers = [source for source in sources.values() if hasattr(source, "observe")]
+
+    async def decide(
+        self, event: Any, *, deadline: float, request_id: str, stages: Stages, received_at: dt.datetime
+    ) -> Decided:
+        """Decide on one event.
+
+        Args:
+            event: a row of the input schema.
+            deadline: when the answer is due, in seconds of `time.monotonic()`.
+            request_id: as the caller knows it.
+            stages: the request's stage times so far; this adds its own.
+            received_at: when the event came in.
+        """
+        for source in self._observers:
+            source.observe(event)
+        begun = time.perf_counter()
+        run = await self.plan.arun(
+            {self.about.inputs: event}, self.sources | {"stages": stages}, deadline=deadline
+        )
+        stages.fetching(time.perf_counter() - begun)
+        error = run.error
+        if error is None:
+            decision = run.value
+        else:
+            decision = self._fallback
+            log.error("decision failed: request_id=%s error=%s", request_id, type(error).__name__)
+            log.debug("request_id=%s", request_id, exc_info=error)
+        record = self._record(event, run, decision, request_id, stages, received_at)
+        return Decided(decision, record, {name: run.outcomes[name] for name in self.about.effects})
+
+    def _record(
+        self,
+        event: Any,
+        run: Run,
+        decision: Decision,
+        request_id: str,
+        stages: Stages,
+        received_at: dt.datetime,
+    ) -> DecisionRecord:
+        about, values, trace = self.about, run.values, run.trace
+        effects = set(about.effects)
+        return DecisionRecord(
+            decision_id=new_id(),
+            at=getattr(event, about.event_time) if about.event_time else None,
+            received_at=received_at,
+            answered_at=dt.datetime.now(dt.UTC),
+            service=about.service,
+            service_version=about.service_version,
+            config_hash=about.config_hash,
+            request_id=request_id,
+            key=str(getattr(event, about.key)) if about.key else None,
+            status=_status(run.error),
+            source=decision.source,
+            action=decision.action,
+            reasons=list(decision.reasons),
+            score=decision.score,
+            inputs=msgspec.structs.asdict(event),
+            values={name: values[name] for name in about.effects if name in values},
+            outcomes={
+                span.node: {
+                    "kind": span.outcome.kind,
+                    "reason": span.outcome.reason,
+                    "start_us": span.start_us,
+                    "finish_us": span.finish_us,
+                    "attempts": span.outcome.attempts,
+                }
+                for span in trace.spans
+                if span.node in effects
+            },
+            features={name: values[node] for name, node in about.features.items() if node in values},
+            outputs={name: values[name] for name in about.models if name in values},
+            models=about.models,
+            policy_version=about.policy_version,
+            rules=list(decision.rules),
+            stages_us=stages.microseconds(),
+            critical_path=list(trace.critical_path),
+            error=None if run.error is None else f"{type(run.error).__name__}",
+        )
+
+
+def _status(error: BaseException | None) -> str:
+    if error is None:
+        return "answered"
+    return "timed_out" if isinstance(error, DeadlineError) else "failed"

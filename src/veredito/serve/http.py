@@ -1,0 +1,158 @@
+"""The raw ASGI path: reading a bounded body, answering bytes, and errors as JSON.
+
+The hot endpoints pass through here and nothing else: no request object, no middleware, no re-encoding.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+import uuid_utils
+
+from veredito.errors import InputError, OverloadedError, Problem, UnavailableError, VereditoError
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Header: TypeAlias = tuple[bytes, bytes]
+
+_JSON = (b"content-type", b"application/json")
+_REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")  # printable and short, or it is not echoed into logs
+
+
+class BodyTooLargeError(VereditoError):
+    """The request's body is over the limit."""
+
+
+class UnauthorizedError(VereditoError):
+    """The request has no key, or one that is not known."""
+
+
+class DisconnectedError(VereditoError):
+    """The client left before its request was whole."""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """What an error looks like to a caller. It repeats no value that was sent.
+
+    Attributes:
+        code: stable, for programs.
+        message: for people.
+        request_id: leads to the log.
+        problems: one a fault, each with `place`, `what` and, where there is one, `hint`.
+    """
+
+    code: str
+    message: str
+    request_id: str
+    problems: list[dict[str, str]] = []
+
+
+def new_id() -> str:
+    """A UUIDv7: unique, and sorted by time."""
+    return str(uuid_utils.uuid7())
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """A request header's value; the last one where it is repeated."""
+    found = None
+    for key, value in scope["headers"]:
+        if key == name:
+            found = value
+    return found
+
+
+def api_key(scope: Scope) -> bytes:
+    """The key a caller shows: ``X-API-Key``, or ``Authorization: Bearer``."""
+    shown = header(scope, b"x-api-key")
+    if shown is not None:
+        return shown
+    scheme, _, token = (header(scope, b"authorization") or b"").partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" else b""
+
+
+def request_id(scope: Scope) -> str:
+    """The caller's ``X-Request-ID``, or a new one."""
+    given = header(scope, b"x-request-id")
+    return given.decode("ascii") if given and _REQUEST_ID.fullmatch(given) else new_id()
+
+
+async def read_body(scope: Scope, receive: Receive, bytes_max: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        BodyTooLargeError: it is longer than allowed, by its header or in fact.
+        DisconnectedError: the client left.
+    """
+    length = header(scope, b"content-length")
+    if length is not None and length.isdigit() and int(length) > bytes_max:
+        raise BodyTooLargeError
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        body: bytes = message.get("body", b"")
+        if len(body) > bytes_max:
+            raise BodyTooLargeError
+        return body
+    parts, size = [], 0
+    while message["type"] == "http.request":
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > bytes_max:
+            raise BodyTooLargeError
+        if not message.get("more_body"):
+            return b"".join(parts)
+        message = await receive()
+    raise DisconnectedError
+
+
+async def answer(send: Send, status: int, body: bytes, headers: Sequence[Header] = ()) -> None:
+    """Send a JSON answer."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [_JSON, (b"content-length", b"%d" % len(body)), *headers],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+def refusal(error: Exception, request: str) -> tuple[int, bytes, list[Header]]:
+    """Status, body and headers for an error."""
+    status, code, message = _kind(error)
+    problems = [_plain(problem) for problem in error.problems] if isinstance(error, InputError) else []
+    headers = [(b"x-request-id", request.encode("ascii"))]
+    if isinstance(error, UnavailableError) and status == 503:
+        headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_seconds or 1))))
+    return status, msgspec.json.encode({"error": Refusal(code, message, request, problems)}), headers
+
+
+def code(error: Exception) -> str:
+    """The stable code of an error, for metrics."""
+    return _kind(error)[1]
+
+
+def _kind(error: Exception) -> tuple[int, str, str]:
+    match error:
+        case InputError():
+            broken = [problem.place for problem in error.problems] == ["body"]
+            return (400 if broken else 422), "invalid_input", "the request does not fit the schema"
+        case BodyTooLargeError():
+            return 413, "body_too_large", "the body is over the limit"
+        case UnauthorizedError():
+            return 401, "unauthorized", "a valid key is needed: X-API-Key, or Authorization: Bearer"
+        case OverloadedError():
+            return 503, "overloaded", str(error)
+        case UnavailableError():
+            return 503, "unavailable", "the service cannot answer now"
+        case _:
+            return 500, "internal", "something broke here; the log has the request id"
+
+
+def _plain(problem: Problem) -> dict[str, str]:
+    parts = {"place": problem.place, "what": problem.what, "hint": problem.hint}
+    return {key: value for key, value in parts.items() if value}
