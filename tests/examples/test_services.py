@@ -41,7 +41,7 @@ def test_delays_have_the_median_and_the_tail_that_were_asked_for():
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    from demo import free_port, wait_until_live
+    from company import free_port, wait_until_live
 
     port = free_port()
     process = subprocess.Popen(

@@ -109,7 +109,8 @@ def postgres_url(tmp_path_factory):
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, **as_user,
     )  # fmt: skip
     try:
-        wait_until(lambda: answers(port), process)
+        ready = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+        wait_until(lambda: subprocess.run(ready).returncode == 0, process)
         yield f"postgresql://veredito@127.0.0.1:{port}/postgres"
     finally:
         process.terminate()
