@@ -208,9 +208,11 @@ class ModelLearner(Learner):
     def fit_model(self, training: Training, validation: Training | None) -> ModelStep:
         """Fit the library's model, and make a step of it; `outputs(training)` names what it writes."""
 
-    def parts(self) -> frozenset[HeldOut]:
+    def held_parts(self) -> frozenset[HeldOut]:
         """The rows it is fitted on, and those it watches."""
-        return super().parts() | (frozenset() if self.validation is None else frozenset({self.validation}))
+        return super().held_parts() | (
+            frozenset() if self.validation is None else frozenset({self.validation})
+        )
 
     def check(self, preview: Preview) -> None:
         """The features must be numbers, or texts where the library takes them; the target must vary."""
