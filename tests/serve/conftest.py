@@ -101,7 +101,7 @@ def trained(folder: Path) -> None:
     table = pl.DataFrame({"amount": amount, "age": age, "fraud": fraud.astype(np.int64)})
     learner = learn.pipeline(
         learn.imputer(["age"], strategy="median"),
-        learn.lightgbm_classifier(features=["amount", "age"], target="fraud", trees=20),
+        learn.lightgbm_classifier(features=["amount", "age"], target="fraud", num_trees=20),
         learn.ecdf(into="prediction_ecdf"),
     )
     step, _, log = learner(table)

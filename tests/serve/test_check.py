@@ -166,7 +166,7 @@ def test_the_command_line_lists_problems_and_says_so_by_its_exit_code(project):
         )
 
     good = check()
-    assert (good.returncode, good.stdout) == (0, "service.toml is good: 1 model(s), 1 source(s), 10 nodes\n")
+    assert (good.returncode, good.stdout) == (0, "service.toml is good: 1 model(s), 1 source(s), 9 nodes\n")
     change(project, 'name = "payments"', 'nam = "payments"')
     bad = check()
     assert bad.returncode == 1

@@ -41,15 +41,20 @@ def _struct_problems(struct: type[msgspec.Struct], table: Any, place: str) -> li
         return [Problem(place, "must be a table")]
     known = {field.encode_name: field for field in msgspec.structs.fields(struct)}
     problems = [
-        Problem(f"{place}.{key}", "unknown key", available=tuple(known), hint=did_you_mean(str(key), known))
-        for key in table
+        Problem(
+            _inside(place, key, holds_tables=isinstance(value, Mapping)),
+            "unknown key",
+            available=tuple(known),
+            hint=did_you_mean(str(key), known),
+        )
+        for key, value in table.items()
         if key not in known
     ]
     for name, field in known.items():
         if name in table:
-            problems += _value_problems(field.type, table[name], _inside(place, name, field.type))
+            problems += _value_problems(field.type, table[name], _place(place, name, field.type))
         elif field.required:
-            problems.append(Problem(f"{place}.{name}", "is required"))
+            problems.append(Problem(_place(place, name, field.type), "is required"))
     return problems or _plain_problems(struct, table, place)
 
 
@@ -89,11 +94,17 @@ def _is_struct(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
-def _inside(place: str, name: str, kind: Any) -> str:
-    """A table inside ``[a]`` is called ``[a.b]``, a plain key of it ``[a].b``: as the file writes them."""
+def _place(place: str, name: str, kind: Any) -> str:
     inner = _inner(kind)
     holds_tables = _is_struct(inner) or (get_origin(inner) is dict and _is_struct(get_args(inner)[1]))
-    return _nested(place, name) if holds_tables else f"{place}.{name}"
+    return _inside(place, name, holds_tables=holds_tables)
+
+
+def _inside(place: str, name: str, *, holds_tables: bool) -> str:
+    """A table inside ``[a]`` is called ``[a.b]``, a plain key of it ``[a].b``: as the file writes them."""
+    if holds_tables:
+        return _nested(place, name)
+    return f"{place}.{name}" if place else name
 
 
 def _nested(place: str, name: str) -> str:

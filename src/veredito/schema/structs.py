@@ -24,7 +24,9 @@ def struct_of(name: str, fields: Sequence[Field]) -> type[msgspec.Struct]:
     unfit = [field.name for field in fields if not field.name.isidentifier() or keyword.iskeyword(field.name)]
     if unfit:
         hint = "use letters, digits and underscores, and no word of Python's"
-        raise SchemaError([Problem(f"{name}.{field}", "cannot be an attribute", hint=hint) for field in unfit])
+        raise SchemaError(
+            [Problem(f"{name}.{field}", "cannot be an attribute", hint=hint) for field in unfit]
+        )
     return msgspec.defstruct(
         name,
         [

@@ -75,9 +75,8 @@ class Service:
             for source in self.sources.values():
                 await source.start()
             if self.config.record is not None and self.inputs is not None:
-                self.recorder = Recorder.open(
-                    self.config.record, self._layout(self.inputs), folder=self.folder
-                )
+                settings = _anchored(self.config.record, self.folder)
+                self.recorder = Recorder.open(settings, self._layout(self.inputs))
         except BaseException:
             await self.aclose()
             raise

@@ -137,11 +137,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if self.decision is None and not self.models:
             message = "nothing to serve: there is neither [decision] nor [models.NAME]"
             raise ValueError(message)
-        if self.decision is not None and self.service.workers > 1:
-            message = (
-                "[service].workers above 1 is for models alone: one process owns the record and the windows"
-            )
-            raise ValueError(message)
 
 
 def read_config(path: Path, environment: Mapping[str, str] | None = None) -> Config:

@@ -21,7 +21,7 @@ from veredito.graph.trace import Span
 from veredito.record import DecisionRecord, RecordedOutcome, RecordedRule, new_decision_id
 from veredito.schema import Field, Schema
 from veredito.serve.config import FallbackSettings
-from veredito.serve.stages import Stages
+from veredito.serve.stages import STAGES_INPUT, Stages
 from veredito.types import Outcome
 
 log = logging.getLogger("veredito.serve")
@@ -102,9 +102,8 @@ class Decider:
         for source in self._observers:
             source.observe(event)
         begun = time.perf_counter()
-        run = await self.plan.arun(
-            {self.about.inputs: event}, self.sources | {"stages": stages}, deadline=deadline
-        )
+        inputs = {self.about.inputs: event, STAGES_INPUT: stages}
+        run = await self.plan.arun(inputs, self.sources, deadline=deadline)
         stages.fetching(time.perf_counter() - begun)
         error = run.error
         if error is None:

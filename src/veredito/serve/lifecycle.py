@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 import tempfile
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import msgspec
 import uvicorn
 import uvicorn.supervisors
 
@@ -23,9 +25,18 @@ from veredito.serve.assemble import Role, Service, assemble
 
 log = logging.getLogger("veredito.serve")
 
+_BACKLOG = 2048  # connections not yet accepted; the kernel's own limit may be lower
+
 # How a worker process learns what to serve: it is started with an import string, and nothing else.
-_WORKER_CONFIG = "VEREDITO_WORKER_CONFIG"
-_WORKER_SOCKETS = "VEREDITO_WORKER_SOCKETS"
+_WORKER = "VEREDITO_WORKER"
+
+
+class _Worker(msgspec.Struct):
+    """What a worker process has to know: the config's path, where it answers, and the folder it shares."""
+
+    config: str
+    url: str
+    sockets: str
 
 
 class Server(uvicorn.Server):
@@ -57,6 +68,9 @@ def serve(service: Service, path: Path) -> None:
         OSError: the port cannot be bound.
     """
     settings = service.config.service
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn raises the signal again when it has stopped; by then it has been obeyed.
+        signal.signal(number, lambda *_: None)
     with listen(settings.host, settings.port) as listener:
         host, port = listener.getsockname()[:2]
         url = f"http://{host}:{port}"
@@ -71,7 +85,7 @@ def serve(service: Service, path: Path) -> None:
 def _serve_workers(workers: int, stop_seconds: float, path: Path, listener: socket.socket, url: str) -> None:
     """N processes on one socket; uvicorn starts, watches and replaces them."""
     with tempfile.TemporaryDirectory(prefix="veredito-") as folder:
-        os.environ[_WORKER_CONFIG], os.environ[_WORKER_SOCKETS] = str(path), folder
+        os.environ[_WORKER] = msgspec.json.encode(_Worker(str(path), url, folder)).decode()
         config = uvicorn.Config(
             "veredito.serve.lifecycle:worker", factory=True, workers=workers, **_options(stop_seconds)
         )
@@ -82,8 +96,9 @@ def _serve_workers(workers: int, stop_seconds: float, path: Path, listener: sock
 def worker() -> App:
     """The application of one worker process."""
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    service = assemble(Path(os.environ[_WORKER_CONFIG]), role=Role.MODEL)
-    return App(service, url=f"worker {os.getpid()}", sockets=Path(os.environ[_WORKER_SOCKETS]))
+    about = msgspec.json.decode(os.environ[_WORKER], type=_Worker)
+    service = assemble(Path(about.config), role=Role.MODEL)
+    return App(service, url=f"{about.url}, worker {os.getpid()}", sockets=Path(about.sockets))
 
 
 def _options(stop_seconds: float) -> dict[str, Any]:
@@ -95,17 +110,21 @@ def _options(stop_seconds: float) -> dict[str, Any]:
         "log_config": None,
         "access_log": False,
         "server_header": False,
+        "backlog": _BACKLOG,
         "timeout_graceful_shutdown": max(1, round(stop_seconds)),
     }
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket; 0 takes a free port."""
+    """A listening socket; 0 takes a free port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(
+            _BACKLOG
+        )  # who connects between "ready" and the server's first accept waits, and is served
     except OSError:
         listener.close()
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 STAGES = ("in_schema", "fetching", "in_adapter", "model", "out_adapter", "policy", "out_schema", "record")
+STAGES_INPUT = "stages"  # a request's stage times travel through its graph under this name
 
 
 class Stages:

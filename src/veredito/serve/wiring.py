@@ -13,9 +13,9 @@ from veredito import graph as vg
 from veredito.decide import Decision, Policy, PrePolicy
 from veredito.errors import GraphError, Problem, did_you_mean
 from veredito.serve.predictor import Predictor
+from veredito.serve.stages import STAGES_INPUT
 
 DECISION = "decision"
-_STAGES = "stages"  # the request's stage times travel through the graph as an input
 
 
 def decision_graph(
@@ -45,7 +45,7 @@ def decision_graph(
     return vg.Graph(
         [
             *nodes,
-            vg.input(_STAGES),
+            vg.input(STAGES_INPUT),
             *(_model_node(name, predictor, row) for name, (predictor, row) in predictors.items()),
             *_decision_nodes(policy, pre_policy),
         ],
@@ -81,7 +81,7 @@ def _problems(
     pre_policy: PrePolicy | None,
 ) -> list[Problem]:
     names = tuple(node.name for node in nodes)
-    taken = {DECISION, "policy", "preliminary", _STAGES, *predictors}
+    taken = {DECISION, "policy", "preliminary", STAGES_INPUT, *predictors}
     problems = [
         Problem(
             f"{module.__name__}.{name}",
@@ -106,14 +106,14 @@ def _model_node(name: str, predictor: Predictor, row: str) -> vg.Node:
     def predict(features: Any, stages: Any) -> Any:
         return predictor.predict([features], stages)[0]
 
-    return vg.Pure(name, predict, needs=(row, _STAGES))
+    return vg.Pure(name, predict, needs=(row, STAGES_INPUT))
 
 
 def _decision_nodes(policy: Policy, pre_policy: PrePolicy | None) -> list[vg.Node]:
     if pre_policy is None:
-        return [vg.Pure(DECISION, _timed(policy), needs=(*policy.needs, _STAGES))]
+        return [vg.Pure(DECISION, _timed(policy), needs=(*policy.needs, STAGES_INPUT))]
     return [
-        vg.Pure("policy", _timed(policy), needs=(*policy.needs, _STAGES)),
+        vg.Pure("policy", _timed(policy), needs=(*policy.needs, STAGES_INPUT)),
         vg.value("preliminary", pre_policy.preliminary),
         vg.choose(DECISION, when=pre_policy.node, then="policy", otherwise="preliminary"),
     ]

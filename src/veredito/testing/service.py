@@ -14,7 +14,7 @@ from pathlib import Path
 
 from veredito.errors import VereditoError
 
-_READY = re.compile(r"ready: \S+ on (http://\S+)")
+_READY = re.compile(r"ready: \S+ on (http://[^\s,]+)")
 
 
 class ServiceFailedError(VereditoError):
