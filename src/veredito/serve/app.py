@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic, perf_counter
 
@@ -20,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from veredito.errors import InputError, OverloadedError, Problem
+from veredito.record import metrics as record_metrics
 from veredito.serve import http, oip
 from veredito.serve.assemble import Service
 from veredito.serve.decider import Decided, Decider
@@ -96,6 +98,24 @@ class App:
             await self._answer(handler, scope, receive, send)
         else:
             await self._rest(scope, receive, send)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        await self.service.start()
+        try:
+            if self._siblings is not None:
+                await self._siblings.start()
+            if self.service.recorder is not None:
+                recorder = self.service.recorder
+                self.metrics.add(lambda: record_metrics(recorder.accounts()))
+            self.ready = True
+            log.info("ready: %s on %s", self._settings.name, self._url)
+            yield
+        finally:
+            self.ready = False
+            if self._siblings is not None:
+                await self._siblings.aclose()
+            await self.service.aclose()
 
     async def _answer(
         self, handler: Handler, scope: http.Scope, receive: http.Receive, send: http.Send

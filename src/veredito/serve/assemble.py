@@ -7,6 +7,7 @@ into one graph. Nothing is connected to and no thread is started before `Service
 from __future__ import annotations
 
 import enum
+import functools
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -22,12 +23,12 @@ from veredito import model as vm
 from veredito import sources as vs
 from veredito.decide import Policy
 from veredito.errors import ConfigError, DefinitionError, Problem, did_you_mean
-from veredito.record import Recorder, RecordLayout
+from veredito.record import Recorder, RecordLayout, RecordSettings
 from veredito.schema import Schema
 from veredito.serve import wiring
 from veredito.serve.auth import Keys, read_keys
 from veredito.serve.config import Config, DecisionSettings, config_hash, read_config
-from veredito.serve.decider import About, Decider
+from veredito.serve.decider import About, Decider, recorded_features
 from veredito.serve.predictor import Predictor
 from veredito.types import Source
 
@@ -93,11 +94,22 @@ class Service:
 
     def _layout(self, inputs: Schema) -> RecordLayout:
         models = {name: predictor.model for name, predictor in self.predictors.items()}
+        rows = self.decider.about.features if self.decider is not None else {}
         return RecordLayout(
             inputs=inputs,
-            features={name: model.in_schema for name, model in models.items()},
+            features=recorded_features(
+                {name: (rows[name], model.in_schema) for name, model in models.items()}
+            ),
             outputs={name: model.out_schema for name, model in models.items()},
         )
+
+
+def _anchored(settings: RecordSettings, folder: Path) -> RecordSettings:
+    """The settings with their folders made absolute; an absolute one stays."""
+    parquet = settings.parquet
+    if parquet.folder:
+        parquet = msgspec.structs.replace(parquet, folder=str(folder / parquet.folder))
+    return msgspec.structs.replace(settings, folder=str(folder / settings.folder), parquet=parquet)
 
 
 class _Problems:
@@ -146,7 +158,8 @@ def assemble(
     if role is Role.MODEL:
         config = _models_alone(config)
     problems = _Problems()
-    keys = problems.attempt("[auth]", lambda: read_keys(config.auth, folder)) if config.auth else None
+    auth = config.auth
+    keys = problems.attempt("[auth]", lambda: read_keys(auth, folder)) if auth is not None else None
     predictors = _predictors(config, folder, problems)
     for name, table in config.sources.items():
         problems.found += vs.check(name, table)
@@ -187,7 +200,7 @@ def _predictors(config: Config, folder: Path, problems: _Problems) -> dict[str, 
     for name, settings in config.models.items():
         key = folder / settings.public_key if settings.public_key else None
         model = problems.attempt(
-            f"[models.{name}]", lambda s=settings, k=key: vm.load(folder / s.artifact, require_signature=k)
+            f"[models.{name}]", functools.partial(vm.load, folder / settings.artifact, require_signature=key)
         )
         if model is not None:
             predictors[name] = Predictor(model, config.service.batch_rows_max)

@@ -13,6 +13,7 @@ import socket
 import tempfile
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import uvicorn
 import uvicorn.supervisors
@@ -85,7 +86,7 @@ def worker() -> App:
     return App(service, url=f"worker {os.getpid()}", sockets=Path(os.environ[_WORKER_SOCKETS]))
 
 
-def _options(stop_seconds: float) -> dict[str, object]:
+def _options(stop_seconds: float) -> dict[str, Any]:
     return {
         "loop": "uvloop",
         "http": "httptools",

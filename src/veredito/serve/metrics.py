@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
@@ -21,6 +22,7 @@ BOUNDS_SECONDS = (
 )  # fmt: skip
 
 Labels = tuple[str, ...]
+L = TypeVar("L", bound=Labels)
 
 
 class Histogram(msgspec.Struct):
@@ -145,21 +147,21 @@ class Metrics(Collector):
             yield from collect()
 
 
-def _histogram_of(histograms: dict[Labels, Histogram], labels: Labels) -> Histogram:
+def _histogram_of(histograms: dict[L, Histogram], labels: L) -> Histogram:
     histogram = histograms.get(labels)
     if histogram is None:
         histogram = histograms[labels] = Histogram()
     return histogram
 
 
-def _count(counters: dict[Labels, int], labels: Labels) -> None:
+def _count(counters: dict[L, int], labels: L) -> None:
     counters[labels] = counters.get(labels, 0) + 1
 
 
 def _histograms(
-    name: str, text: str, labels: Labels, several: Sequence[Mapping[Labels, Histogram]]
+    name: str, text: str, labels: Labels, several: Sequence[Mapping[L, Histogram]]
 ) -> HistogramMetricFamily:
-    total: dict[Labels, Histogram] = {}
+    total: dict[L, Histogram] = {}
     for histograms in several:
         for key, histogram in list(histograms.items()):
             _histogram_of(total, key).add(histogram)
@@ -169,10 +171,8 @@ def _histograms(
     return family
 
 
-def _counter(
-    name: str, text: str, labels: Labels, several: Sequence[Mapping[Labels, int]]
-) -> CounterMetricFamily:
-    total: dict[Labels, int] = {}
+def _counter(name: str, text: str, labels: Labels, several: Sequence[Mapping[L, int]]) -> CounterMetricFamily:
+    total: dict[L, int] = {}
     for counters in several:
         for key, value in list(counters.items()):
             total[key] = total.get(key, 0) + value

@@ -51,12 +51,13 @@ class Batcher:
             Exception: what the model raised for these very rows.
         """
         loop = asyncio.get_running_loop()
-        ticket = Ticket(rows, deadline, loop.create_future())
+        waiter: asyncio.Future[list[Any]] = loop.create_future()
+        ticket = Ticket(rows, deadline, waiter)
         self._queue.offer(ticket)
         timer = loop.call_at(deadline, _expire, ticket)
         self._next(loop)
         try:
-            return await ticket.waiter
+            return await waiter
         finally:
             ticket.gone = True
             timer.cancel()
