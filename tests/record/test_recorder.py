@@ -5,8 +5,8 @@ import warnings
 
 import pyarrow.parquet as pq
 import pytest
-
 from tests.record.conftest import LAYOUT, NOW, make_record, make_settings
+
 from veredito.errors import ConfigError, OverloadedError, RecordError
 from veredito.record import ParquetSettings, Recorder, RecordSettings, SensitiveField
 from veredito.record.outbox.recovery import Walk

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import time
 import types
@@ -17,6 +16,7 @@ from veredito.record.accounts import Accounts, SinkAccounts
 from veredito.record.layout import RecordLayout
 from veredito.record.outbox import cursor as cursors
 from veredito.record.outbox.disk import Disk
+from veredito.record.outbox.lock import lock_folder
 from veredito.record.outbox.recovery import Recovered, recover
 from veredito.record.outbox.segments import Segments
 from veredito.record.outbox.writer import Writer
@@ -221,24 +221,6 @@ class Recorder:
 
     def _release(self) -> None:
         self._segments.release(min(runner.cursor.sequence for runner in self._runners))
-
-
-def lock_folder(folder: Path) -> int:
-    """Take an outbox for this process; the lock ends with the descriptor, or with the process.
-
-    Raises:
-        RecordError: another process has it.
-    """
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        message = (
-            f"the outbox {folder} is open in another process: stop it, or give each worker a name of its own"
-        )
-        raise RecordError(message) from None
-    return descriptor
 
 
 def _sinks_of(

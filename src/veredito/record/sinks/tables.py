@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +115,15 @@ def merged(paths: Sequence[Path]) -> pa.Table:
         .aggregate([("position", "min")])
     )
     return table.take(pc.sort(firsts["position_min"])) if len(firsts) < len(table) else table
+
+
+def payloads_of(path: Path) -> Iterator[bytes]:
+    """The JSON of the records in a Parquet file, without reading all of it at once."""
+    for batch in pq.ParquetFile(path).iter_batches(columns=[WHOLE]):
+        yield from (text.as_py().encode() for text in batch[WHOLE])
+
+
+def ids_of(path: Path) -> list[str]:
+    """The decision ids of a Parquet file."""
+    ids: list[str] = pq.ParquetFile(path).read(columns=["decision_id"])["decision_id"].to_pylist()
+    return ids
