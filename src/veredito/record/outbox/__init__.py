@@ -1,0 +1,1 @@
+"""The outbox: the durable local log from which the sinks are fed."""

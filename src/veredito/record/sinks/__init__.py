@@ -1,0 +1,1 @@
+"""Sinks: where records are delivered to, each at its own pace."""

@@ -1,0 +1,106 @@
+"""Disks that fail on purpose, and one that remembers what a power cut would leave."""
+
+import errno
+import os
+import threading
+
+from veredito.record.outbox.disk import Disk
+
+
+class FaultyDisk(Disk):
+    """Fails named operations: the n-th from now, or so many times."""
+
+    def __init__(self):
+        self._plans = {}
+
+    def fail(self, operation, *, after=0, times=1, error=errno.EIO):
+        self._plans[operation] = [after, times, error]
+
+    def heal(self):
+        self._plans.clear()
+
+    def _meet(self, operation):
+        plan = self._plans.get(operation)
+        if plan is None:
+            return
+        if plan[0] > 0:
+            plan[0] -= 1
+        elif plan[1] > 0:
+            plan[1] -= 1
+            raise OSError(plan[2], os.strerror(plan[2]))
+
+    def create(self, path, size):
+        self._meet("create")
+        return super().create(path, size)
+
+    def write(self, descriptor, data, offset):
+        self._meet("write")
+        super().write(descriptor, data, offset)
+
+    def sync(self, descriptor):
+        self._meet("sync")
+        super().sync(descriptor)
+
+    def truncate(self, path, size):
+        self._meet("truncate")
+        super().truncate(path, size)
+
+    def publish(self, temporary, path):
+        self._meet("publish")
+        super().publish(temporary, path)
+
+    def sync_folder(self, folder):
+        self._meet("sync_folder")
+        super().sync_folder(folder)
+
+
+class PowerCutDisk(Disk):
+    """Remembers each file as of its last sync, and each name as of its folder's last sync.
+
+    `cut()` puts that into another folder: what a machine finds when the power comes back, at its worst.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._paths = {}  # descriptor -> path
+        self._synced = {}  # path -> bytes
+        self._named = {}  # path -> whether its name is durable
+
+    def create(self, path, size):
+        descriptor = super().create(path, size)
+        with self._lock:
+            self._paths[descriptor] = path
+            self._synced[path] = b""
+        return descriptor
+
+    def sync(self, descriptor):
+        super().sync(descriptor)
+        with self._lock:
+            path = self._paths[descriptor]
+            self._synced[path] = path.read_bytes()
+
+    def truncate(self, path, size):
+        super().truncate(path, size)
+        with self._lock:
+            self._synced[path] = path.read_bytes()
+
+    def publish(self, temporary, path):
+        super().publish(temporary, path)
+        with self._lock:
+            self._synced[path] = path.read_bytes()
+
+    def sync_folder(self, folder):
+        super().sync_folder(folder)
+        with self._lock:
+            here = {path for path in self._synced if path.parent == folder}
+            for path in here:
+                self._named[path] = path.exists()
+
+    def cut(self, root, target):
+        """Write what survived of `root` into `target`."""
+        with self._lock:
+            for path, data in self._synced.items():
+                if self._named.get(path):
+                    copy = target / path.relative_to(root)
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    copy.write_bytes(data)
