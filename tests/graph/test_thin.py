@@ -25,8 +25,12 @@ def applicable(amount):
 
 @pytest.fixture
 def plan():
-    decision = vg.choose("decision", when=applicable, then="features", otherwise=vg.value("preliminary", "approve"))
-    return vg.Graph([vg.input("amount"), customer, features, decision], sources=["crm"]).plan("decision", deadline_ms=90_000)
+    decision = vg.choose(
+        "decision", when=applicable, then="features", otherwise=vg.value("preliminary", "approve")
+    )
+    return vg.Graph([vg.input("amount"), customer, features, decision], sources=["crm"]).plan(
+        "decision", deadline_ms=90_000
+    )
 
 
 async def crm(amount):
