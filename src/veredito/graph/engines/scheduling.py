@@ -7,17 +7,32 @@ error wins, whatever finishes first. The deadline bounds what that may cost.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from veredito.graph.engines.verdicts import verdict
 from veredito.graph.program import EFFECT, REGION
 from veredito.graph.run import State
 from veredito.graph.shape import ROOT
+from veredito.types import Outcome
 
 if TYPE_CHECKING:
     from veredito.graph.plan import Plan
+
+
+class Ended(Protocol):
+    """A future that is done, of a loop or of a thread."""
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+
+    def exception(self) -> BaseException | None:
+        """What it failed with."""
+
+    def result(self) -> Any:
+        """What it gave."""
 
 
 class Scheduling(State):
@@ -84,6 +99,23 @@ class Scheduling(State):
                 self.ready.extend(program.gates[gate])
         if self.joins:
             self.ready.extend(self.joins.pop(unit, ()))
+
+    def take(self, unit: int, at: int, future: Ended, note: Outcome | None) -> None:
+        """An effect has ended: keep what came of it."""
+        if future.cancelled():
+            error: BaseException | None = asyncio.CancelledError(
+                f"'{self.plan.shape.names[at]}' cancelled itself"
+            )
+        else:
+            error = future.exception()
+        if error is None:
+            self.values[at] = future.result()
+            self.finished[at] = time.monotonic()
+            if note is not None:
+                self.notes[at] = note
+        else:
+            self.fail(at, error, attempts=note.attempts if note else 1)
+        self.settle(unit)
 
     def run_region(self, unit: int) -> None:
         """Run a region's straight line; where a node raises, go on one by one behind it."""

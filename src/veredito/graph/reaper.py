@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import concurrent.futures
+from typing import Any, TypeAlias
 
+from veredito.errors import OverloadedError
+
+Detachable: TypeAlias = asyncio.Future[Any] | concurrent.futures.Future[Any]
+
+LATE = "over its budget"
 DETACHED_MAX = 1_000  # a dependency that ignores cancellation holds a connection each: more would hide a leak
 
 
@@ -25,24 +31,44 @@ class Reaper:
         self.detached_total = 0
         self.refused_total = 0
         self.full = detached_max < 1
-        self._held: set[asyncio.Future[Any]] = set()
+        self._held: set[Detachable] = set()
 
     @property
     def detached(self) -> int:
         """How many are held now."""
         return len(self._held)
 
-    def detach(self, task: asyncio.Future[Any]) -> None:
-        """Cancel it and never wait for it; its end, also a failing one, is taken note of."""
+    def admit(self) -> None:
+        """Refuse an effect where no more could be detached.
+
+        Raises:
+            OverloadedError: as many abandoned effects as may be have not ended yet.
+        """
+        if self.full:
+            self.refused_total += 1
+            raise OverloadedError(
+                f"{self.detached} abandoned effects have not ended yet (limit {self.detached_max})"
+            )
+
+    def detach(self, task: Detachable, *why: str) -> None:
+        """Cancel it and never wait for it; its end, also a failing one, is taken note of.
+
+        Args:
+            task: a task, or the future of a thread's call.
+            *why: the cancellation's message: `LATE` where it was over its budget.
+        """
         if task.done():
             return
         self.detached_total += 1
         self._held.add(task)
         self.full = len(self._held) >= self.detached_max
         task.add_done_callback(self._ended)
-        task.cancel()
+        if why and not isinstance(task, concurrent.futures.Future):
+            task.cancel(msg=why[0])
+        else:
+            task.cancel()
 
-    def _ended(self, task: asyncio.Future[Any]) -> None:
+    def _ended(self, task: Any) -> None:
         self._held.discard(task)
         self.full = len(self._held) >= self.detached_max
         if not task.cancelled():
