@@ -1,5 +1,6 @@
 """Learners: table in, table out; train with one small interface, and serve what was trained."""
 
+from . import metrics, perturb, splits
 from .after.calibration import isotonic_calibrator
 from .after.ranks import discrete_ecdf, ecdf
 from .block import Block, Kernel, Layout
@@ -12,6 +13,7 @@ from .models.model_step import ModelLearner, ModelStep, Training
 from .pipeline import Pipeline, pipeline
 from .preview import Preview
 from .step import Step, fitted, step_kinds, step_of, walk
+from .validation import validate
 
 __all__ = [
     "Block",
@@ -37,10 +39,14 @@ __all__ = [
     "isotonic_calibrator",
     "lightgbm_classifier",
     "lightgbm_regressor",
+    "metrics",
     "missing_flags",
     "on",
+    "perturb",
     "pipeline",
+    "splits",
     "step_kinds",
     "step_of",
+    "validate",
     "walk",
 ]
