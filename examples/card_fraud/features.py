@@ -77,12 +77,37 @@ async def device(transaction: Transaction, devices: Any) -> dict[str, Any] | Non
 
 
 @vg.pure
+def customer_known(customer: dict[str, Any] | None) -> bool:
+    """Whether the customer service answered, and knows who this is."""
+    return customer is not None
+
+
+@vg.pure
+def card_lost(card: dict[str, Any] | None) -> bool:
+    """Whether the card was reported lost. What nobody can say is not held against the customer."""
+    return card is not None and card["state"] == "reported_lost"
+
+
+@vg.pure
+def terminal_risky(terminal: dict[str, Any] | None) -> bool:
+    """Whether others have complained of the terminal."""
+    return terminal is not None and terminal["disputes_open"] >= 3
+
+
+@vg.pure
+def device_reputation(device: dict[str, Any] | None) -> float | None:
+    """From 0, bad, to 1, good; missing where the device is unknown."""
+    return None if device is None else device["reputation"]
+
+
+@vg.pure
 def features(transaction: Transaction, history: dict[str, float | None]) -> dict[str, Any]:
     """The model's row."""
+    at = transaction.at.astimezone(dt.UTC)
     return {
         "amount": transaction.amount,
-        "is_night": transaction.at.hour <= NIGHT_UNTIL_HOUR,
-        "is_weekend": transaction.at.weekday() >= 5,
+        "is_night": at.hour <= NIGHT_UNTIL_HOUR,
+        "is_weekend": at.weekday() >= 5,
         **history,
     }
 

@@ -50,7 +50,7 @@ class World:
 
     customers: int = 2_500
     terminals: int = 5_000
-    days: int = 60
+    days: int = 66
     start: dt.date = dt.date(2018, 4, 1)
     radius: float = 5.0
     seed: int = 0

@@ -154,10 +154,11 @@ class HttpSource:
         return bytes(body)
 
     async def _warm(self) -> None:
+        """Open a connection with a harmless question. Not HEAD: its answers without a length close connections."""
         import aiohttp
 
         try:
-            async with self._session.head(self._url("warm-up"), allow_redirects=False) as response:
+            async with self._session.options(self._url("warm-up"), allow_redirects=False) as response:
                 await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             log.warning("source %s: cannot connect yet: %s", self.name, type(error).__name__)
