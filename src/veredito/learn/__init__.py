@@ -1,5 +1,6 @@
 """Learners: table in, table out; train with one small interface, and serve what was trained."""
 
+from . import metrics, perturb, splits
 from .after.calibration import isotonic_calibrator
 from .after.ranks import discrete_ecdf, ecdf
 from .block import Block, Kernel, Layout
@@ -21,6 +22,7 @@ from .models.model_step import ModelLearner, ModelStep, Training
 from .pipeline import Pipeline, pipeline
 from .preview import Preview
 from .step import Step, fitted, step_kinds, step_of, walk
+from .validation import validate
 
 __all__ = [
     "Block",
@@ -55,20 +57,24 @@ __all__ = [
     "label_encoder",
     "lightgbm_classifier",
     "lightgbm_regressor",
+    "metrics",
     "min_max_scaler",
     "missing_flags",
     "on",
     "one_hot",
+    "perturb",
     "pipeline",
     "quantile_binner",
     "rank_encoder",
     "rename",
     "selector",
+    "splits",
     "standard_scaler",
     "step_kinds",
     "step_of",
     "target_encoder",
     "truncate_categories",
+    "validate",
     "value_mapper",
     "walk",
 ]
