@@ -61,6 +61,49 @@ CASES = {
     "capper": learn.capper(["amount", "age", "mcc"], bounds={"age": 60}),
     "floorer": learn.floorer(["tenure", "age"], bounds={"tenure": 2.5}),
     "clip": learn.clip(["amount", "age"], low=20, high=50.5),
+    "selector": learn.selector(["amount", "merchant", "at"]),
+    "dropper": learn.dropper(["amount", "merchant"]),
+    "rename": learn.rename({"amount": "value", "merchant": "shop"}),
+    "value_mapper": learn.value_mapper(
+        {"mcc": {5411: 1, 5812: 2.0}, "merchant": {"air": "bar", None: "none"}, "age": {20: None}}
+    ),
+    "value_mapper_missing": learn.value_mapper(
+        {"mcc": {5411: "food", None: "?"}, "merchant": {"air": 1.5, "zoo": 2}, "country": {"BR": "BR"}},
+        unseen="missing",
+    ),
+    "truncate_categories": learn.truncate_categories(["merchant", "country"], share=0.1),
+    "truncate_numbers": learn.truncate_categories(["mcc", "age"], share=0.02, replacement=-1),
+    "label_encoder": learn.label_encoder(["merchant", "mcc", "weekend"], unseen=-99),
+    "label_encoder_kept": learn.label_encoder(["merchant"], keep_as="merchant_text"),
+    "count_encoder": learn.count_encoder(["merchant", "country", "mcc"], keep_as={"mcc": "mcc_raw"}),
+    "frequency_encoder": learn.frequency_encoder(["merchant", "mcc"]),
+    "rank_encoder": learn.rank_encoder(["merchant", "mcc"], unseen=0.5),
+    "target_encoder": learn.target_encoder(["merchant", "mcc"], target="fraud", smoothing=10),
+    "target_encoder_held": learn.target_encoder(
+        ["merchant"], target="loss", on=learn.on(column="country", value="BR"), keep_as="m"
+    ),
+    "one_hot": learn.one_hot(["merchant", "mcc"]),
+    "one_hot_all": learn.one_hot(["merchant", "mcc"], keep=True, missing=True, unseen=True, drop_first=True),
+    "quantile_binner": learn.quantile_binner(["amount", "tenure"], bins=5),
+    "quantile_binner_left": learn.quantile_binner(
+        ["age", "amount"], bins=4, closed="left", keep_as={"age": "years"}
+    ),
+    "binner": learn.binner(["amount", "age"], edges=[0, 20, 50]),
+    "standard_scaler": learn.standard_scaler(["amount", "tenure", "age"]),
+    "min_max_scaler": learn.min_max_scaler(["amount", "tenure"]),
+    "calendar": learn.calendar(
+        "at", parts=["year", "month", "day", "weekday", "hour", "minute", "second"], offset_hours=-3
+    ),
+    "cyclic_time": learn.cyclic_time("at", periods=["hour", "day", "week", "year"]),
+    "column_function": learn.column_function(np.hypot, columns=["amount", "tenure"], into="length"),
+    "expression": learn.expression(
+        [
+            (pl.col("amount") / pl.col("age")).alias("ratio"),
+            pl.col("at").dt.hour().alias("hour"),
+            (pl.col("merchant") + "!").alias("loud"),
+            (pl.col("age") // 7).alias("sevens"),
+        ]
+    ),
     "ecdf": learn.ecdf(),
     "ecdf_descending": learn.ecdf(descending=True, scale=100),
     "discrete_ecdf": learn.discrete_ecdf(scale=50),

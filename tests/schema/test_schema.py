@@ -81,6 +81,13 @@ class TestOf:
             Schema("S", [Field("a", "int"), Field("a", "text")])
 
 
+    @pytest.mark.parametrize("name", ["card type", "class", "1st", "a;b", "a.b"])
+    def test_a_name_that_no_row_could_carry_is_refused(self, name):
+        """Rows are objects, and names become code: both need plain names."""
+        with pytest.raises(SchemaError, match="cannot be an attribute"):
+            _ = Schema("S", [Field(name, "int")]).struct
+
+
 class TestField:
     @pytest.mark.parametrize(
         ("arguments", "message"),

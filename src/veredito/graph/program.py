@@ -37,11 +37,10 @@ class Program:
         kinds: of units.
         members: of units, node numbers in order.
         unit_of: by node; -1 is given.
-        left: by unit, how many units it waits for.
-        following: by unit, the units that wait for it.
-        crew_of: by unit.
-        crews: units that are demanded together.
-        opens: by arm, the crews that taking it demands.
+        gates: units that are demanded together and wait for the same; they become ready together.
+        left: by gate, how many units it waits for.
+        following: by unit, the gates that wait for it.
+        opens: by arm, the gates that taking it demands.
         functions: by node number, what is called for it.
         coroutines: the nodes whose function gives a coroutine.
         code: by unit, the generated function: a region's body, or an effect's call.
@@ -52,10 +51,9 @@ class Program:
     kinds: tuple[int, ...]
     members: tuple[tuple[int, ...], ...]
     unit_of: tuple[int, ...]
+    gates: tuple[tuple[int, ...], ...]
     left: tuple[int, ...]
     following: tuple[tuple[int, ...], ...]
-    crew_of: tuple[int, ...]
-    crews: tuple[tuple[int, ...], ...]
     opens: Mapping[int, tuple[int, ...]]
     functions: Mapping[int, Callable[..., Any]]
     coroutines: frozenset[int]
@@ -67,11 +65,14 @@ def program_of(shape: Shape) -> Program:
     """Compile a shape."""
     kinds, grouped, unit_of, owners = _units(shape)
     before = [_before(unit, nodes, shape, unit_of) for unit, nodes in enumerate(grouped)]
+    gates = _gates(owners, before)
     following: list[list[int]] = [[] for _ in grouped]
-    for unit, awaited in enumerate(before):
-        for earlier in awaited:
-            following[earlier].append(unit)
-    crews, crew_of, opens = _crews(owners)
+    opens: dict[int, list[int]] = {ROOT: []}
+    for gate, (owner, awaited) in enumerate(gates):
+        for unit in awaited:
+            following[unit].append(gate)
+        for arm in members(owner):
+            opens.setdefault(arm, []).append(gate)
     functions = {at: _function(node) for at, node in enumerate(shape.nodes) if isinstance(node, WORKERS)}
     source, code = _generate(shape, kinds, grouped, functions)
     return Program(
@@ -79,11 +80,10 @@ def program_of(shape: Shape) -> Program:
         kinds=tuple(kinds),
         members=tuple(tuple(nodes) for nodes in grouped),
         unit_of=tuple(unit_of),
-        left=tuple(len(awaited) for awaited in before),
-        following=tuple(tuple(units) for units in following),
-        crew_of=tuple(crew_of),
-        crews=tuple(tuple(units) for units in crews),
-        opens=opens,
+        gates=tuple(tuple(units) for units in gates.values()),
+        left=tuple(len(awaited) for _, awaited in gates),
+        following=tuple(tuple(behind) for behind in following),
+        opens={arm: tuple(opened) for arm, opened in opens.items()},
         functions=functions,
         coroutines=frozenset(at for at, function in functions.items() if is_async(function)),
         code=code,
@@ -116,26 +116,16 @@ def _units(shape: Shape) -> tuple[list[int], list[list[int]], list[int], list[in
     return kinds, grouped, unit_of, owners
 
 
-def _before(unit: int, nodes: Sequence[int], shape: Shape, unit_of: Sequence[int]) -> list[int]:
-    awaited = dict.fromkeys(unit_of[need] for at in nodes for need in shape.needs[at])
-    return [earlier for earlier in awaited if earlier not in {unit, -1}]
+def _before(unit: int, nodes: Sequence[int], shape: Shape, unit_of: Sequence[int]) -> frozenset[int]:
+    return frozenset(unit_of[need] for at in nodes for need in shape.needs[at]) - {unit, -1}
 
 
-def _crews(owners: Sequence[int]) -> tuple[list[list[int]], list[int], dict[int, tuple[int, ...]]]:
-    crews: list[list[int]] = []
-    crew_of: list[int] = []
-    by_owner: dict[int, int] = {}
-    opens: dict[int, list[int]] = {}
-    for unit, owner in enumerate(owners):
-        if owner not in by_owner:
-            by_owner[owner] = len(crews)
-            for arm in members(owner):
-                opens.setdefault(arm, []).append(len(crews))
-            crews.append([])
-        crew_of.append(by_owner[owner])
-        crews[by_owner[owner]].append(unit)
-    opens.setdefault(ROOT, [])
-    return crews, crew_of, {arm: tuple(opened) for arm, opened in opens.items()}
+def _gates(owners: Sequence[int], before: Sequence[frozenset[int]]) -> dict[tuple[int, frozenset[int]], list[int]]:
+    """Units by owners and by what they wait for."""
+    gates: dict[tuple[int, frozenset[int]], list[int]] = {}
+    for unit, (owner, awaited) in enumerate(zip(owners, before, strict=True)):
+        gates.setdefault((owner, awaited), []).append(unit)
+    return gates
 
 
 def _generate(

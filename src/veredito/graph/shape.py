@@ -4,9 +4,9 @@ Demand
     An *arm* is an alternative of a branch; arm 0 is the plan's targets. Taking an arm *commits* every node
     that must then run whichever way the branches below it go: its needs, and what all alternatives of a
     branch below have in common. `owners` of a node are the arms that commit it and that were not preceded
-    by another commitment. Nodes with the same owners are always demanded together: a *crew*.
+    by another commitment. Nodes with the same owners are always demanded together.
 Regions
-    Pure nodes of one crew that wait for the same effects and branches become ready at the same moment, so
+    Pure nodes of the same owners that wait for the same effects and branches become ready at the same moment, so
     they run as one straight line of code. No cycle can arise among regions: a node between two members of
     a region waits for the same and has the same owners, so it belongs to the region too.
 

@@ -5,6 +5,15 @@ from .after.ranks import discrete_ecdf, ecdf
 from .block import Block, Kernel, Layout
 from .cleaning.bounds import capper, clip, floorer
 from .cleaning.impute import imputer, missing_flags
+from .cleaning.selecting import dropper, rename, selector
+from .cleaning.values import truncate_categories, value_mapper
+from .encoding.bins import binner, quantile_binner
+from .encoding.calendar import calendar, cyclic_time
+from .encoding.categories import count_encoder, frequency_encoder, label_encoder, rank_encoder
+from .encoding.one_hot import one_hot
+from .encoding.scaling import min_max_scaler, standard_scaler
+from .encoding.target import target_encoder
+from .functions import column_function, expression
 from .held_out import HeldOut, on
 from .learner import Fit, Fitted, Learner
 from .models.lightgbm import lightgbm_classifier, lightgbm_regressor
@@ -27,20 +36,39 @@ __all__ = [
     "Preview",
     "Step",
     "Training",
+    "binner",
+    "calendar",
     "capper",
     "clip",
+    "column_function",
+    "count_encoder",
+    "cyclic_time",
     "discrete_ecdf",
+    "dropper",
     "ecdf",
+    "expression",
     "fitted",
     "floorer",
+    "frequency_encoder",
     "imputer",
     "isotonic_calibrator",
+    "label_encoder",
     "lightgbm_classifier",
     "lightgbm_regressor",
+    "min_max_scaler",
     "missing_flags",
     "on",
+    "one_hot",
     "pipeline",
+    "quantile_binner",
+    "rank_encoder",
+    "rename",
+    "selector",
+    "standard_scaler",
     "step_kinds",
     "step_of",
+    "target_encoder",
+    "truncate_categories",
+    "value_mapper",
     "walk",
 ]

@@ -104,7 +104,7 @@ class Learner(ABC, metaclass=_Configured):
     def fit(self, table: pl.DataFrame) -> Fit:
         """Fit on every row of a table whose columns were checked, and are null where missing."""
 
-    def parts(self) -> frozenset[HeldOut]:
+    def held_parts(self) -> frozenset[HeldOut]:
         """The held-out parts that it, and the learners in it, are fitted on."""
         return frozenset() if self.on is None else frozenset({self.on})
 
@@ -124,7 +124,7 @@ class Learner(ABC, metaclass=_Configured):
         preview = Preview(frame, self.kind)
         self.check(preview)
         preview.done()
-        split = Split.of(self.parts(), frame, self.kind)
+        split = Split.of(self.held_parts(), frame, self.kind)
         step, result, log = self.train(canonical(frame, preview.read), split)
         result = as_they_came(frame, result, preview.read, step.writes)
         return Fitted(step, give_back(result, step.writes), log)

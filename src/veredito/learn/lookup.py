@@ -7,8 +7,9 @@ Either may be NaN, which is missing again. Keys are text, or numbers as float64.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -26,23 +27,14 @@ class Lookup:
         values: one number a key.
         unseen: what a value outside the table becomes.
         missing: what a missing value becomes.
+        keep: leave unseen numbers as they are, whatever `unseen` says.
     """
 
     keys: tuple[str, ...] | Matrix
     values: Matrix
     unseen: float = np.nan
     missing: float = np.nan
-
-    @classmethod
-    def of(
-        cls, found: Mapping[str | float, float], unseen: float = np.nan, missing: float = np.nan
-    ) -> Lookup:
-        """A lookup from a mapping whose keys are all text, or all numbers."""
-        if all(isinstance(key, str) for key in found):
-            return cls(tuple(found), np.array(list(found.values()), dtype=float), unseen, missing)  # type: ignore[arg-type]
-        keys = np.array(list(found), dtype=float)
-        order = keys.argsort()
-        return cls(keys[order], np.array(list(found.values()), dtype=float)[order], unseen, missing)
+    keep: bool = False
 
     @property
     def text(self) -> bool:
@@ -50,9 +42,9 @@ class Lookup:
         return not isinstance(self.keys, np.ndarray)
 
     @cached_property
-    def _by_text(self) -> dict[str | None, float]:
-        values = self.values.tolist()
-        return {**dict(zip(self.keys, values, strict=True)), None: self.missing}
+    def _by_key(self) -> dict[Any, float]:
+        keys = self.keys.tolist() if isinstance(self.keys, np.ndarray) else self.keys
+        return {**dict(zip(keys, self.values.tolist(), strict=True)), None: self.missing}
 
     def series(self, read: pl.Series, *, whole: bool = False) -> pl.Series:
         """The numbers for a column; as integers if `whole`, whenever the table's values are."""
@@ -71,10 +63,10 @@ class Lookup:
     def of_numbers(self, read: Matrix) -> Matrix:
         """The numbers for an array of numbers."""
         if not len(self.keys):
-            return np.where(np.isnan(read), self.missing, self.unseen)
+            return np.where(np.isnan(read), self.missing, read if self.keep else self.unseen)
         keys = np.asarray(self.keys)
         at = np.minimum(keys.searchsorted(read), keys.size - 1)
-        found = np.where(keys[at] == read, self.values[at], self.unseen)
+        found = np.where(keys[at] == read, self.values[at], read if self.keep else self.unseen)
         return np.where(np.isnan(read), self.missing, found)
 
     def unseen_in(self, read: pl.Series) -> int:
@@ -82,12 +74,21 @@ class Lookup:
         inside = Lookup(self.keys, np.zeros(len(self.keys)), unseen=1.0, missing=0.0)
         return int(inside.series(read).sum())
 
+    def finder(self) -> Callable[[Any], float]:
+        """The lookup of one Python value, `None` or NaN if missing."""
+        get, unseen, missing = self._by_key.get, self.unseen, self.missing
+        if self.text:
+            return lambda value: get(value, unseen)
+        if self.keep:
+            return lambda value: get(value, value) if value == value else missing  # noqa: PLR0124 - NaN
+        return lambda value: get(value, unseen) if value == value else missing  # noqa: PLR0124 - NaN
+
     def kernel(self, source: int, target: int) -> Kernel:
         """The kernel that looks up one column of a block and writes another."""
         return self._text_kernel(source, target) if self.text else self._number_kernel(source, target)
 
     def _text_kernel(self, source: int, target: int) -> Kernel:
-        get, unseen = self._by_text.get, self.unseen
+        get, unseen = self._by_key.get, self.unseen
 
         def kernel(block: Block) -> None:
             texts = block.texts[source]
@@ -99,14 +100,12 @@ class Lookup:
         return kernel
 
     def _number_kernel(self, source: int, target: int) -> Kernel:
-        of_numbers, missing, unseen = self.of_numbers, self.missing, self.unseen
-        get = dict(zip(np.asarray(self.keys).tolist(), self.values.tolist(), strict=True)).get
+        of_numbers, find = self.of_numbers, self.finder()
 
         def kernel(block: Block) -> None:
             numbers = block.numbers
             if numbers.shape[0] == 1:
-                value = numbers.item(0, source)
-                numbers[0, target] = get(value, unseen) if value == value else missing  # noqa: PLR0124 - NaN
+                numbers[0, target] = find(numbers.item(0, source))
             else:
                 numbers[:, target] = of_numbers(numbers[:, source])
 

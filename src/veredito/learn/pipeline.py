@@ -131,9 +131,9 @@ class pipeline(Learner, init=False):
             raise LearnerError(problems)
         step_names(self.learners, "pipeline")
 
-    def parts(self) -> frozenset[HeldOut]:
+    def held_parts(self) -> frozenset[HeldOut]:
         """The held-out parts of the learners inside."""
-        return frozenset().union(*(learner.parts() for learner in self.learners))
+        return frozenset().union(*(learner.held_parts() for learner in self.learners))
 
     def check(self, preview: Preview) -> None:
         """Each learner in order, on the columns that the ones before it make."""
@@ -143,7 +143,7 @@ class pipeline(Learner, init=False):
 
     def fit(self, table: pl.DataFrame) -> Fit:
         """Fit on all rows, nothing held out."""
-        step, result, log = self.train(table, Split.of(self.parts(), table, self.kind))
+        step, result, log = self.train(table, Split.of(self.held_parts(), table, self.kind))
         return Fit(step, table=result, steps=tuple(log["steps"]))
 
     def train(self, table: pl.DataFrame, split: Split) -> Fitted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import keyword
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -15,7 +16,15 @@ from veredito.types import Kind
 
 
 def struct_of(name: str, fields: Sequence[Field]) -> type[msgspec.Struct]:
-    """A struct type for rows of these fields: frozen, keyword-only, refusing unknown fields."""
+    """A struct type for rows of these fields: frozen, keyword-only, refusing unknown fields.
+
+    Raises:
+        SchemaError: a name cannot be an attribute of a Python object; all such names are listed.
+    """
+    unfit = [field.name for field in fields if not field.name.isidentifier() or keyword.iskeyword(field.name)]
+    if unfit:
+        hint = "use letters, digits and underscores, and no word of Python's"
+        raise SchemaError([Problem(f"{name}.{field}", "cannot be an attribute", hint=hint) for field in unfit])
     return msgspec.defstruct(
         name,
         [

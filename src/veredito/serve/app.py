@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from veredito.errors import InputError, OverloadedError, Problem
+from veredito.record import metrics as record_metrics
 from veredito.serve import http, oip
 from veredito.serve.assemble import Service
 from veredito.serve.decider import Decided, Decider
@@ -105,7 +106,8 @@ class App:
             if self._siblings is not None:
                 await self._siblings.start()
             if self.service.recorder is not None:
-                self.metrics.add(self.service.recorder.collect)
+                recorder = self.service.recorder
+                self.metrics.add(lambda: record_metrics(recorder.accounts()))
             self.ready = True
             log.info("ready: %s on %s", self._settings.name, self._url)
             yield

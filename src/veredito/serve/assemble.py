@@ -23,12 +23,12 @@ from veredito import model as vm
 from veredito import sources as vs
 from veredito.decide import Policy
 from veredito.errors import ConfigError, DefinitionError, Problem, did_you_mean
-from veredito.record import Recorder, RecordLayout
+from veredito.record import Recorder, RecordLayout, RecordSettings
 from veredito.schema import Schema
 from veredito.serve import wiring
 from veredito.serve.auth import Keys, read_keys
 from veredito.serve.config import Config, DecisionSettings, config_hash, read_config
-from veredito.serve.decider import About, Decider
+from veredito.serve.decider import About, Decider, recorded_features
 from veredito.serve.predictor import Predictor
 from veredito.types import Source
 
@@ -94,11 +94,22 @@ class Service:
 
     def _layout(self, inputs: Schema) -> RecordLayout:
         models = {name: predictor.model for name, predictor in self.predictors.items()}
+        rows = self.decider.about.features if self.decider is not None else {}
         return RecordLayout(
             inputs=inputs,
-            features={name: model.in_schema for name, model in models.items()},
+            features=recorded_features(
+                {name: (rows[name], model.in_schema) for name, model in models.items()}
+            ),
             outputs={name: model.out_schema for name, model in models.items()},
         )
+
+
+def _anchored(settings: RecordSettings, folder: Path) -> RecordSettings:
+    """The settings with their folders made absolute; an absolute one stays."""
+    parquet = settings.parquet
+    if parquet.folder:
+        parquet = msgspec.structs.replace(parquet, folder=str(folder / parquet.folder))
+    return msgspec.structs.replace(settings, folder=str(folder / settings.folder), parquet=parquet)
 
 
 class _Problems:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import ItemsView, Mapping
+from typing import Any, Literal
 
 import msgspec
 
 from veredito.decide import Decision
 from veredito.errors import DeadlineError
 from veredito.graph import Plan, Run
-from veredito.record import DecisionRecord
+from veredito.graph.trace import Span
+from veredito.record import DecisionRecord, RecordedOutcome, RecordedRule, new_decision_id
+from veredito.schema import Field, Schema
 from veredito.serve.config import FallbackSettings
-from veredito.serve.http import new_id
 from veredito.serve.stages import Stages
 from veredito.types import Outcome
 
@@ -115,6 +116,12 @@ class Decider:
         record = self._record(event, run, decision, request_id, stages, received_at)
         return Decided(decision, record, {name: run.outcomes[name] for name in self.about.effects})
 
+    def _features(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        nodes = set(self.about.features.values()) & values.keys()
+        if len(set(self.about.features.values())) == 1:
+            return {name: value for node in nodes for name, value in _items(values[node])}
+        return {f"{node}.{name}": value for node in nodes for name, value in _items(values[node])}
+
     def _record(
         self,
         event: Any,
@@ -127,7 +134,7 @@ class Decider:
         about, values, trace = self.about, run.values, run.trace
         effects = set(about.effects)
         return DecisionRecord(
-            decision_id=new_id(),
+            decision_id=new_decision_id(),
             at=getattr(event, about.event_time) if about.event_time else None,
             received_at=received_at,
             answered_at=dt.datetime.now(dt.UTC),
@@ -143,29 +150,52 @@ class Decider:
             score=decision.score,
             inputs=msgspec.structs.asdict(event),
             values={name: values[name] for name in about.effects if name in values},
-            outcomes={
-                span.node: {
-                    "kind": span.outcome.kind,
-                    "reason": span.outcome.reason,
-                    "start_us": span.start_us,
-                    "finish_us": span.finish_us,
-                    "attempts": span.outcome.attempts,
-                }
-                for span in trace.spans
-                if span.node in effects
-            },
-            features={name: values[node] for name, node in about.features.items() if node in values},
+            outcomes={span.node: _outcome(span) for span in trace.spans if span.node in effects},
+            features=self._features(values),
             outputs={name: values[name] for name in about.models if name in values},
             models=about.models,
             policy_version=about.policy_version,
-            rules=list(decision.rules),
+            rules=[RecordedRule(rule=r.rule, fired=r.fired, read=r.read) for r in decision.rules],
             stages_us=stages.microseconds(),
             critical_path=list(trace.critical_path),
             error=None if run.error is None else f"{type(run.error).__name__}",
         )
 
 
-def _status(error: BaseException | None) -> str:
+def _outcome(span: Span) -> RecordedOutcome:
+    return RecordedOutcome(
+        kind=span.outcome.kind,
+        reason=span.outcome.reason,
+        start_us=span.start_us,
+        finish_us=span.finish_us,
+        attempts=span.outcome.attempts,
+    )
+
+
+def _items(row: Any) -> ItemsView[str, Any]:
+    """A row's fields, whether it is a mapping or a struct."""
+    return (msgspec.structs.asdict(row) if isinstance(row, msgspec.Struct) else row).items()
+
+
+def recorded_features(rows: Mapping[str, tuple[str, Schema]]) -> Schema | None:
+    """The schema of the recorded feature row.
+
+    Args:
+        rows: model name to the node that gives its row, and the model's in-schema.
+
+    Returns:
+        The fields of all models; where they come from several nodes, each as ``node.field``.
+    """
+    several = len({node for node, _ in rows.values()}) > 1
+    fields: dict[str, Field] = {}
+    for node, schema in rows.values():
+        for field in schema:
+            name = f"{node}.{field.name}" if several else field.name
+            fields.setdefault(name, Field(name, field.kind, nullable=True))
+    return Schema("Features", list(fields.values())) if fields else None
+
+
+def _status(error: BaseException | None) -> Literal["answered", "failed", "timed_out"]:
     if error is None:
         return "answered"
     return "timed_out" if isinstance(error, DeadlineError) else "failed"

@@ -17,6 +17,7 @@ from veredito.errors import OverloadedError
 from veredito.graph.engines.budget import budget_end, late
 from veredito.graph.engines.reaper import reaper
 from veredito.graph.engines.scheduling import Scheduling
+from veredito.graph.engines.stepper import Stepper, no_current_task
 from veredito.graph.engines.workers import workers
 from veredito.graph.run import Run
 
@@ -42,7 +43,8 @@ class AsyncRun(Scheduling):
 
     async def finish(self) -> Run:
         """Run to the end. Cancelling the caller detaches what is in flight."""
-        self.drain()
+        with no_current_task(self.loop):
+            self.drain()
         if self.pending:
             self.waiter = self.loop.create_future()
             try:
@@ -53,9 +55,9 @@ class AsyncRun(Scheduling):
         return Run(self)
 
     def launch(self, unit: int, at: int) -> None:
-        """Start an effect as a task, or on a worker thread where it blocks."""
-        end = budget_end(self, at)
+        """Start an effect on the loop, or on a worker thread where it blocks."""
         self.started[at] = now = time.monotonic()
+        end = budget_end(self, at, now)
         if end is not None and end <= now:
             late(self, at)
             self.settle(unit)
@@ -66,11 +68,13 @@ class AsyncRun(Scheduling):
             self.fail(at, error)
             self.settle(unit)
             return
+        if task.done():
+            self._take(unit, at, task)
+            return
         self.running[unit] = task
-        task.add_done_callback(functools.partial(self._done, unit, at))
         if end is not None:
             self.ends[unit] = end
-            if self._unarmed(end):
+            if self.timer is None or end < self.timer_at:
                 self._arm(end, now)
 
     def _start(self, unit: int, at: int) -> asyncio.Future[Any]:
@@ -81,28 +85,37 @@ class AsyncRun(Scheduling):
             )
         call = self.plan.program.code[unit]
         if at in self.plan.program.coroutines:
-            return asyncio.Task(call(self.values, self), loop=self.loop)
-        return workers.submit(self.loop, call, self.values, self)
+            stepper = Stepper(call(self.values, self), self.loop, self._done, unit)
+            stepper.start()
+            return stepper
+        future = workers.submit(self.loop, call, self.values, self)
+        future.add_done_callback(functools.partial(self._done, unit))
+        return future
 
-    def _done(self, unit: int, at: int, task: asyncio.Future[Any]) -> None:
+    def _done(self, unit: int, task: asyncio.Future[Any]) -> None:
         if self.running.pop(unit, None) is None:
             return  # it was given up, and its default stands in already
         try:
-            if task.cancelled():
-                self.fail(
-                    at,
-                    asyncio.CancelledError(f"'{self.plan.shape.names[at]}' cancelled itself"),
-                    reason="cancelled",
-                )
-            elif (error := task.exception()) is not None:
-                self.fail(at, error)
-            else:
-                self.values[at] = task.result()
-                self.finished[at] = time.monotonic()
-            self.settle(unit)
-            self._proceed()
+            self._take(unit, self.plan.program.members[unit][0], task)
+            if self.ready or not self.pending:
+                self._proceed()
         except BaseException as error:  # noqa: BLE001 - else the caller would wait for ever
             self._abort(error)
+
+    def _take(self, unit: int, at: int, task: asyncio.Future[Any]) -> None:
+        """The effect has ended: keep what came of it."""
+        if task.cancelled():
+            error: BaseException | None = asyncio.CancelledError(
+                f"'{self.plan.shape.names[at]}' cancelled itself"
+            )
+        else:
+            error = task.exception()
+        if error is None:
+            self.values[at] = task.result()
+            self.finished[at] = time.monotonic()
+        else:
+            self.fail(at, error)
+        self.settle(unit)
 
     def _proceed(self) -> None:
         self.drain()

@@ -8,13 +8,13 @@ from typing import Any
 from veredito.graph.run import State, TimedOutError
 
 
-def budget_end(state: State, at: int) -> float | None:
-    """The moment, in monotonic seconds, at which the engine stops waiting for an effect that starts now."""
+def budget_end(state: State, at: int, now: float) -> float | None:
+    """The moment at which the engine stops waiting for an effect that starts now, in monotonic seconds."""
     plan = state.plan
     end = None if state.deadline is None else state.deadline - plan.remaining[at]
     timeout = plan.timeouts[at]
     if timeout:
-        own = time.monotonic() + timeout
+        own = now + timeout
         return own if end is None or own < end else end
     return end
 

@@ -13,12 +13,18 @@ class Reaper:
 
     Args:
         detached_max: how many may be held; above it effects fail at once instead of starting.
+
+    Attributes:
+        detached_total: how many were ever given up.
+        refused_total: how many effects did not start because it was full.
+        full: whether no more may be detached.
     """
 
     def __init__(self, detached_max: int = DETACHED_MAX) -> None:
         self.detached_max = detached_max
         self.detached_total = 0
         self.refused_total = 0
+        self.full = detached_max < 1
         self._held: set[asyncio.Future[Any]] = set()
 
     @property
@@ -26,22 +32,19 @@ class Reaper:
         """How many are held now."""
         return len(self._held)
 
-    @property
-    def full(self) -> bool:
-        """Whether no more may be detached."""
-        return len(self._held) >= self.detached_max
-
     def detach(self, task: asyncio.Future[Any]) -> None:
         """Cancel it and never wait for it; its end, also a failing one, is taken note of."""
         if task.done():
             return
         self.detached_total += 1
         self._held.add(task)
+        self.full = len(self._held) >= self.detached_max
         task.add_done_callback(self._ended)
         task.cancel()
 
     def _ended(self, task: asyncio.Future[Any]) -> None:
         self._held.discard(task)
+        self.full = len(self._held) >= self.detached_max
         if not task.cancelled():
             task.exception()  # a late failure has no reader: asking for it keeps the loop from reporting it
 

@@ -32,7 +32,7 @@ class Scheduling(State):
         plan.fill(self, inputs, sources)
         program = plan.program
         self.left = list(program.left)
-        self.active = bytearray(len(program.crews))
+        self.active = bytearray(len(program.gates))
         self.ready: list[int] = []
         self.joins: dict[int, list[int]] = {}
         self.steps: dict[int, int] = {}
@@ -46,12 +46,13 @@ class Scheduling(State):
     def open(self, arm: int) -> None:
         """An arm is taken: everything that it commits is demanded."""
         program, active, left = self.plan.program, self.active, self.left
-        for crew in program.opens.get(arm, ()):
-            if not active[crew]:
-                active[crew] = 1
-                units = program.crews[crew]
+        for gate in program.opens.get(arm, ()):
+            if not active[gate]:
+                active[gate] = 1
+                units = program.gates[gate]
                 self.pending += len(units)
-                self.ready.extend([unit for unit in units if not left[unit]])
+                if not left[gate]:
+                    self.ready.extend(units)
 
     def drain(self) -> None:
         """Run what is ready until nothing is."""
@@ -74,16 +75,15 @@ class Scheduling(State):
                 self.decide(unit)
 
     def settle(self, unit: int) -> None:
-        """The unit is done: those that waited for it only are ready."""
-        program, left, active, ready = self.plan.program, self.left, self.active, self.ready
-        crew_of = program.crew_of
+        """The unit is done: what waited for nothing else is ready, if anybody asked for it."""
+        left, program = self.left, self.plan.program
         self.pending -= 1
-        for following in program.following[unit]:
-            left[following] -= 1
-            if not left[following] and active[crew_of[following]]:
-                ready.append(following)
+        for gate in program.following[unit]:
+            left[gate] -= 1
+            if not left[gate] and self.active[gate]:
+                self.ready.extend(program.gates[gate])
         if self.joins:
-            ready.extend(self.joins.pop(unit, ()))
+            self.ready.extend(self.joins.pop(unit, ()))
 
     def run_region(self, unit: int) -> None:
         """Run a region's straight line; where a node raises, go on one by one behind it."""

@@ -106,8 +106,9 @@ class _Reference:
 
     def _effect(self, at: int, args: list[Any], kwargs: dict[str, Any]) -> None:
         state = self.state
-        end = budget_end(state, at)
-        if end is not None and end <= time.monotonic():
+        now = time.monotonic()
+        end = budget_end(state, at, now)
+        if end is not None and end <= now:
             late(state, at)
             return
         try:

@@ -51,10 +51,16 @@ class ModelStep(Step):
 
     tolerance: ClassVar[float] = 0.0
     """How far one row may be from the same row in a batch, relative; 0 where the library keeps it exact."""
+    library: ClassVar[str] = ""
+    """The distribution whose version decides whether a saved model can be used."""
 
     @abstractmethod
     def engines(self) -> dict[str, Callable[[], Predict]]:
         """How predictions can be computed: name to a factory. The first, ``native``, is the library's own."""
+
+    def split_points(self) -> list[tuple[int, float]]:
+        """Where the model's answer jumps: (feature, threshold). Engines are compared there before one is chosen."""
+        return []
 
     @property
     def needs(self) -> dict[str, Want]:
@@ -120,11 +126,12 @@ class ModelStep(Step):
         ]
         source = columns([inner.number_at(name) for name in self.features])
         target = columns([layout.number(name) for name in self.outputs])
-        predict, shape = self.predict, (-1, len(self.outputs))
+        predict, width = self.predict, len(self.outputs)
 
         def kernel(block: Block) -> None:
             numbers = block.numbers
-            numbers[:, target] = np.reshape(predict(numbers[:, source]), shape)
+            # The rows are in the shape so that an answer of the wrong length fails, and never broadcasts.
+            numbers[:, target] = np.reshape(predict(numbers[:, source]), (numbers.shape[0], width))
 
         return in_order([*coded, kernel])
 
@@ -201,9 +208,11 @@ class ModelLearner(Learner):
     def fit_model(self, training: Training, validation: Training | None) -> ModelStep:
         """Fit the library's model, and make a step of it; `outputs(training)` names what it writes."""
 
-    def parts(self) -> frozenset[HeldOut]:
+    def held_parts(self) -> frozenset[HeldOut]:
         """The rows it is fitted on, and those it watches."""
-        return super().parts() | (frozenset() if self.validation is None else frozenset({self.validation}))
+        return super().held_parts() | (
+            frozenset() if self.validation is None else frozenset({self.validation})
+        )
 
     def check(self, preview: Preview) -> None:
         """The features must be numbers, or texts where the library takes them; the target must vary."""

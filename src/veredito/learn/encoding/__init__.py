@@ -1,0 +1,1 @@
+"""Learners that turn columns into numbers that models can read."""

@@ -1,0 +1,46 @@
+"""The documents say what is there: every setting, every endpoint, every command."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from veredito.serve import config
+from veredito.serve.stages import STAGES
+
+ROOT = Path(__file__).parents[1]
+
+SETTINGS = [
+    config.ServiceSettings,
+    config.DecisionSettings,
+    config.FallbackSettings,
+    config.ModelSettings,
+    config.AuthSettings,
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings.__name__)
+def test_every_setting_is_documented(settings):
+    """A key of the config has its place in the service's page."""
+    page = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+
+    missing = [field.name for field in msgspec.structs.fields(settings) if f"`{field.name}`" not in page and field.name not in page]
+
+    assert missing == []
+
+
+def test_every_stage_is_documented():
+    """A stage that is measured is named where metrics are."""
+    page = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+
+    assert [stage for stage in STAGES if f"`{stage}`" not in page] == []
+
+
+@pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]), ids=lambda p: p.name)
+def test_links_between_pages_lead_somewhere(page):
+    """A relative link names a file that exists."""
+    text = page.read_text(encoding="utf-8")
+    targets = [part.partition(")")[0].partition("#")[0] for part in text.split("](")[1:]]
+    relative = [target for target in targets if target and "://" not in target]
+
+    assert [target for target in relative if not (page.parent / target).exists()] == []
