@@ -1,17 +1,8 @@
 """Every engine under one roof: a test that asks for `execute` runs on all of them."""
 
-import asyncio
-
 import pytest
 
-ENGINES = ["serial", "asyncio"]
-
-
-def execute_on(engine, plan, inputs=None, sources=None, deadline=None):
-    """One run of a plan on the engine of this name."""
-    if engine == "asyncio":
-        return asyncio.run(plan.arun(inputs or {}, sources or {}, deadline))
-    return plan.run(inputs or {}, sources or {}, engine=engine, deadline=deadline)
+from tests.graph.engines_under_test import ENGINES, execute_on
 
 
 @pytest.fixture(params=ENGINES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -75,6 +76,24 @@ def aover_elements(function: Callable[..., Any], in_flight_max: int) -> Callable
         return results
 
     return each
+
+
+def blocking(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, minding that it has not handed out a coroutine that nobody would await.
+
+    Args:
+        function: a plain function, run on a worker thread.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        value = function(*args, **kwargs)
+        if inspect.iscoroutine(value):
+            value.close()
+            raise TypeError("the function gave a coroutine, and it is not declared with `async def`")
+        return value
+
+    return call
 
 
 async def _until(workers: list[asyncio.Task[None]], enough: Callable[[], Any]) -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from veredito.graph.elements import aover_elements, over_elements
+from veredito.graph.elements import aover_elements, blocking, over_elements
 from veredito.graph.nodes import WORKERS, Each, Effect, Pure, Value, is_async, waits
 from veredito.graph.shape import ROOT, Shape, members
 
@@ -120,7 +120,9 @@ def _before(unit: int, nodes: Sequence[int], shape: Shape, unit_of: Sequence[int
     return frozenset(unit_of[need] for at in nodes for need in shape.needs[at]) - {unit, -1}
 
 
-def _gates(owners: Sequence[int], before: Sequence[frozenset[int]]) -> dict[tuple[int, frozenset[int]], list[int]]:
+def _gates(
+    owners: Sequence[int], before: Sequence[frozenset[int]]
+) -> dict[tuple[int, frozenset[int]], list[int]]:
     """Units by owners and by what they wait for."""
     gates: dict[tuple[int, frozenset[int]], list[int]] = {}
     for unit, (owner, awaited) in enumerate(zip(owners, before, strict=True)):
@@ -174,8 +176,10 @@ def _arguments(at: int, shape: Shape, known: set[int]) -> str:
 
 
 def _function(node: Pure | Effect | Each) -> Callable[..., Any]:
-    if not isinstance(node, Each):
+    if isinstance(node, Pure) or (isinstance(node, Effect) and is_async(node.function)):
         return node.function
+    if isinstance(node, Effect):
+        return blocking(node.function)
     return (
         aover_elements(node.function, node.in_flight_max)
         if is_async(node.function)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from veredito.graph.engines import serial
+from veredito.graph.engines import serial, threads
 from veredito.graph.run import Run
 
-ENGINES: dict[str, Callable[..., Run]] = {"serial": serial.run}
+ENGINES: dict[str, Callable[..., Run]] = {"serial": serial.run, "threads": threads.run}
 
-__all__ = ["ENGINES", "Any"]
+__all__ = ["ENGINES"]

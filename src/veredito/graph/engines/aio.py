@@ -13,7 +13,6 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from veredito.errors import OverloadedError
 from veredito.graph.engines.budget import budget_end, late
 from veredito.graph.engines.reaper import reaper
 from veredito.graph.engines.scheduling import Scheduling
@@ -69,7 +68,7 @@ class AsyncRun(Scheduling):
             self.settle(unit)
             return
         if task.done():
-            self._take(unit, at, task)
+            self.take(unit, at, task)
             return
         self.running[unit] = task
         if end is not None:
@@ -79,10 +78,7 @@ class AsyncRun(Scheduling):
 
     def _start(self, unit: int, at: int) -> asyncio.Future[Any]:
         if reaper.full:
-            reaper.refused_total += 1
-            raise OverloadedError(
-                f"{reaper.detached} abandoned effects have not ended yet (limit {reaper.detached_max})"
-            )
+            reaper.admit()
         call = self.plan.program.code[unit]
         if at in self.plan.program.coroutines:
             stepper = Stepper(call(self.values, self), self.loop, self._done, unit)
@@ -96,26 +92,11 @@ class AsyncRun(Scheduling):
         if self.running.pop(unit, None) is None:
             return  # it was given up, and its default stands in already
         try:
-            self._take(unit, self.plan.program.members[unit][0], task)
+            self.take(unit, self.plan.program.members[unit][0], task)
             if self.ready or not self.pending:
                 self._proceed()
         except BaseException as error:  # noqa: BLE001 - else the caller would wait for ever
             self._abort(error)
-
-    def _take(self, unit: int, at: int, task: asyncio.Future[Any]) -> None:
-        """The effect has ended: keep what came of it."""
-        if task.cancelled():
-            error: BaseException | None = asyncio.CancelledError(
-                f"'{self.plan.shape.names[at]}' cancelled itself"
-            )
-        else:
-            error = task.exception()
-        if error is None:
-            self.values[at] = task.result()
-            self.finished[at] = time.monotonic()
-        else:
-            self.fail(at, error)
-        self.settle(unit)
 
     def _proceed(self) -> None:
         self.drain()

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import concurrent.futures
+from typing import Any, TypeAlias
+
+from veredito.errors import OverloadedError
+
+Detachable: TypeAlias = asyncio.Future[Any] | concurrent.futures.Future[Any]
 
 DETACHED_MAX = 1_000  # a dependency that ignores cancellation holds a connection each: more would hide a leak
 
@@ -25,14 +30,26 @@ class Reaper:
         self.detached_total = 0
         self.refused_total = 0
         self.full = detached_max < 1
-        self._held: set[asyncio.Future[Any]] = set()
+        self._held: set[Detachable] = set()
 
     @property
     def detached(self) -> int:
         """How many are held now."""
         return len(self._held)
 
-    def detach(self, task: asyncio.Future[Any]) -> None:
+    def admit(self) -> None:
+        """Refuse an effect where no more could be detached.
+
+        Raises:
+            OverloadedError: as many abandoned effects as may be have not ended yet.
+        """
+        if self.full:
+            self.refused_total += 1
+            raise OverloadedError(
+                f"{self.detached} abandoned effects have not ended yet (limit {self.detached_max})"
+            )
+
+    def detach(self, task: Detachable) -> None:
         """Cancel it and never wait for it; its end, also a failing one, is taken note of."""
         if task.done():
             return
@@ -42,7 +59,7 @@ class Reaper:
         task.add_done_callback(self._ended)
         task.cancel()
 
-    def _ended(self, task: asyncio.Future[Any]) -> None:
+    def _ended(self, task: Any) -> None:
         self._held.discard(task)
         self.full = len(self._held) >= self.detached_max
         if not task.cancelled():

@@ -7,9 +7,10 @@ error wins, whatever finishes first. The deadline bounds what that may cost.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from veredito.graph.engines.verdicts import verdict
 from veredito.graph.program import EFFECT, REGION
@@ -18,6 +19,19 @@ from veredito.graph.shape import ROOT
 
 if TYPE_CHECKING:
     from veredito.graph.plan import Plan
+
+
+class Ended(Protocol):
+    """A future that is done, of a loop or of a thread."""
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+
+    def exception(self) -> BaseException | None:
+        """What it failed with."""
+
+    def result(self) -> Any:
+        """What it gave."""
 
 
 class Scheduling(State):
@@ -84,6 +98,21 @@ class Scheduling(State):
                 self.ready.extend(program.gates[gate])
         if self.joins:
             self.ready.extend(self.joins.pop(unit, ()))
+
+    def take(self, unit: int, at: int, future: Ended) -> None:
+        """An effect has ended: keep what came of it."""
+        if future.cancelled():
+            error: BaseException | None = asyncio.CancelledError(
+                f"'{self.plan.shape.names[at]}' cancelled itself"
+            )
+        else:
+            error = future.exception()
+        if error is None:
+            self.values[at] = future.result()
+            self.finished[at] = time.monotonic()
+        else:
+            self.fail(at, error)
+        self.settle(unit)
 
     def run_region(self, unit: int) -> None:
         """Run a region's straight line; where a node raises, go on one by one behind it."""

@@ -7,6 +7,7 @@ effects run in the caller's thread and cannot be interrupted: their lateness is 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -115,6 +116,8 @@ class _Reference:
             value = self._await(at, args, kwargs, end)
         except _LateError:
             late(state, at)
+        except concurrent.futures.CancelledError:
+            state.fail(at, asyncio.CancelledError(f"'{self.shape.names[at]}' cancelled itself"))
         except Exception as error:  # noqa: BLE001 - it becomes the node's outcome
             state.fail(at, error)
         else:

@@ -1,0 +1,97 @@
+"""Blocking clients side by side: effects on bounded worker threads, everything else in the caller's thread.
+
+A thread cannot be stopped. An effect over its budget is given up: its default stands in, and the thread is
+held by the reaper until the call returns. `async def` effects run on the background loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import queue
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from veredito.graph.engines import background
+from veredito.graph.engines.budget import budget_end, late
+from veredito.graph.engines.reaper import reaper
+from veredito.graph.engines.scheduling import Scheduling
+from veredito.graph.engines.workers import workers
+from veredito.graph.run import Run
+
+if TYPE_CHECKING:
+    from veredito.graph.plan import Plan
+
+
+def run(plan: Plan, inputs: Mapping[str, Any], sources: Mapping[str, Any], deadline: float | None) -> Run:
+    """Run a plan; blocks until its targets are there."""
+    return _ThreadsRun(plan, inputs, sources, deadline).finish()
+
+
+class _ThreadsRun(Scheduling):
+    __slots__ = ("done", "ends", "running")
+
+    def __init__(
+        self, plan: Plan, inputs: Mapping[str, Any], sources: Mapping[str, Any], deadline: float | None
+    ) -> None:
+        super().__init__(plan, inputs, sources, deadline)
+        self.done: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.running: dict[int, concurrent.futures.Future[Any]] = {}
+        self.ends: dict[int, float] = {}
+
+    def finish(self) -> Run:
+        try:
+            self.drain()
+            while self.pending:
+                self._await_one()
+                self.drain()
+        finally:
+            for future in self.running.values():
+                reaper.detach(future)
+        self.ended = time.monotonic()
+        return Run(self)
+
+    def launch(self, unit: int, at: int) -> None:
+        self.started[at] = now = time.monotonic()
+        end = budget_end(self, at, now)
+        if end is not None and end <= now:
+            late(self, at)
+            self.settle(unit)
+            return
+        try:
+            reaper.admit()
+            future = self._start(unit, at)
+        except Exception as error:  # noqa: BLE001 - it becomes the node's outcome
+            self.fail(at, error)
+            self.settle(unit)
+            return
+        self.running[unit] = future
+        if end is not None:
+            self.ends[unit] = end
+        future.add_done_callback(lambda _: self.done.put(unit))
+
+    def _start(self, unit: int, at: int) -> concurrent.futures.Future[Any]:
+        call = self.plan.program.code[unit]
+        if at in self.plan.program.coroutines:
+            return asyncio.run_coroutine_threadsafe(call(self.values, self), background.loop())
+        return workers.start(call, self.values, self)
+
+    def _await_one(self) -> None:
+        """Take the next effect that ends, or give up those whose budget does."""
+        end = min((self.ends[unit] for unit in self.running if unit in self.ends), default=None)
+        try:
+            unit = self.done.get(timeout=None if end is None else max(0.0, end - time.monotonic()))
+        except queue.Empty:
+            self._expire()
+            return
+        future = self.running.pop(unit, None)
+        if future is not None:
+            self.take(unit, self.plan.program.members[unit][0], future)
+
+    def _expire(self) -> None:
+        now = time.monotonic()
+        for unit in [unit for unit in self.running if self.ends.get(unit, now + 1.0) <= now]:
+            reaper.detach(self.running.pop(unit))
+            late(self, self.plan.program.members[unit][0])
+            self.settle(unit)
