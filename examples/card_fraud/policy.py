@@ -1,7 +1,7 @@
 """What to do about a card payment. Rules are asked in order; the first that holds decides.
 
-`fraud` is the model's answer: `prediction` is a probability, `prediction_ecdf` a rank from 0 to 1000 among
-the payments that the model was trained on.
+`fraud` is the model's answer: `calibrated` is a probability, `prediction_ecdf` a rank from 0 to 1000 among
+the payments of the week before those that the model was trained on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from veredito.decide import Policy, Rule
 policy = Policy(
     Rule(
         "R1",
-        when=lambda fraud: fraud.prediction >= 0.5,
+        when=lambda fraud: fraud.calibrated >= 0.5,
         action="decline",
         reason="more likely fraud than not",
     ),

@@ -8,8 +8,8 @@ from policy import policy
 CALM = {"card_lost": False, "customer_known": True, "device_reputation": 0.9, "terminal_risky": False}
 
 
-def decide(prediction=0.01, rank=500.0, **nodes):
-    fraud = SimpleNamespace(prediction=prediction, prediction_ecdf=rank)
+def decide(calibrated=0.01, rank=500.0, **nodes):
+    fraud = SimpleNamespace(calibrated=calibrated, prediction_ecdf=rank)
     return policy.decide(CALM | nodes | {"fraud": fraud})
 
 
@@ -17,7 +17,7 @@ def decide(prediction=0.01, rank=500.0, **nodes):
     ("given", "action", "rule"),
     [
         ({}, "approve", None),
-        ({"prediction": 0.7, "rank": 999.0}, "decline", "R1"),
+        ({"calibrated": 0.7, "rank": 999.0}, "decline", "R1"),
         ({"card_lost": True, "rank": 950.0}, "decline", "R2"),
         ({"card_lost": True}, "approve", None),
         ({"rank": 995.0}, "review", "R3"),

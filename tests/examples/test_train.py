@@ -60,10 +60,9 @@ def test_customers_with_a_known_fraud_are_not_tested(table):
 
 def test_card_precision_counts_cards_and_blocks_those_it_found():
     """Two payments of one card count once; a card found on the first day gives its place to another."""
-    scored = pl.DataFrame(
-        [day(1, 1, 1, 0.9), day(1, 1, 0, 0.8), day(1, 2, 0, 0.7), day(1, 3, 1, 0.1)]
-        + [day(2, 1, 1, 0.9), day(2, 2, 0, 0.8), day(2, 3, 1, 0.7)]
-    )
+    first = [day(1, 1, 1, 0.9), day(1, 1, 0, 0.8), day(1, 2, 0, 0.7), day(1, 3, 1, 0.1)]
+    second = [day(2, 1, 1, 0.9), day(2, 2, 0, 0.8), day(2, 3, 1, 0.7)]
+    scored = pl.DataFrame([*first, *second])
 
     assert card_precision(scored, cards=2) == pytest.approx((1 / 2 + 1 / 2) / 2)
 
