@@ -110,6 +110,7 @@ def _options(stop_seconds: float) -> dict[str, Any]:
         "log_config": None,
         "access_log": False,
         "server_header": False,
+        "proxy_headers": False,  # nothing here depends on who the client is, and a proxy may not be one of ours
         "backlog": _BACKLOG,
         "timeout_graceful_shutdown": max(1, round(stop_seconds)),
     }
