@@ -43,7 +43,7 @@ class TestRunNode:
             run_node(verdict, customer=None)
 
     def test_what_is_not_needed_is_refused_with_the_nearest_name(self):
-        with pytest.raises(GraphError, match="does not need 'amuont'.*did you mean 'amount'"):
+        with pytest.raises(GraphError, match=r"does not need 'amuont'.*did you mean 'amount'"):
             run_node(verdict, amount=1, amuont=2, customer=None)
 
 

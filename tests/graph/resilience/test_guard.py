@@ -1,6 +1,7 @@
 """The guard does what was decided: no sleeping, events instead."""
 
 import asyncio
+import contextlib
 
 import msgspec
 import pytest
@@ -145,10 +146,8 @@ class TestLimit:
 
             async def stubborn(key):
                 while not free.is_set():
-                    try:
+                    with contextlib.suppress(asyncio.CancelledError):
                         await free.wait()
-                    except asyncio.CancelledError:
-                        pass
                 ended.set()
 
             get = guard(stubborn, Policies(attempt_timeout_ms=2, limit=Limit(in_flight_max=1, waiting_max=0)))
@@ -250,16 +249,21 @@ class TestSingleFlight:
         assert run(main) == "answer"
 
     def test_a_call_that_nobody_waits_for_is_given_up(self):
-        remote = Remote(hang={1})
-        get = guard(remote.get, Policies(single_flight=True))
-
         async def main():
+            begun, ended = asyncio.Event(), asyncio.Event()
+
+            async def hang(key):
+                begun.set()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    ended.set()
+
+            get = guard(hang, Policies(single_flight=True))
             task = asyncio.ensure_future(get("k"))
-            while not remote.in_flight:
-                await asyncio.sleep(0)
+            await begun.wait()
             task.cancel()
-            while remote.in_flight:
-                await asyncio.sleep(0)
+            await ended.wait()
             return len(get.flights)
 
         assert run(main) == 0
