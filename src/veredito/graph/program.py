@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from veredito.graph.elements import aover_elements, blocking, over_elements
+from veredito.graph.guarded import GuardedEffect
 from veredito.graph.nodes import WORKERS, Each, Effect, Pure, Value, is_async, waits
 from veredito.graph.shape import ROOT, Shape, members
 
@@ -85,7 +86,11 @@ def program_of(shape: Shape) -> Program:
         following=tuple(tuple(behind) for behind in following),
         opens={arm: tuple(opened) for arm, opened in opens.items()},
         functions=functions,
-        coroutines=frozenset(at for at, function in functions.items() if is_async(function)),
+        coroutines=frozenset(
+            at
+            for at, function in functions.items()
+            if isinstance(function, GuardedEffect) or is_async(function)
+        ),
         code=code,
         source=source,
     )
@@ -176,10 +181,11 @@ def _arguments(at: int, shape: Shape, known: set[int]) -> str:
 
 
 def _function(node: Pure | Effect | Each) -> Callable[..., Any]:
-    if isinstance(node, Pure) or (isinstance(node, Effect) and is_async(node.function)):
+    if isinstance(node, Pure):
         return node.function
     if isinstance(node, Effect):
-        return blocking(node.function)
+        function = node.function if is_async(node.function) else blocking(node.function)
+        return function if node.policies is None else GuardedEffect(node, function, node.policies)
     return (
         aover_elements(node.function, node.in_flight_max)
         if is_async(node.function)

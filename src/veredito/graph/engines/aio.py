@@ -14,11 +14,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from veredito.graph.engines.budget import budget_end, late
-from veredito.graph.engines.reaper import reaper
 from veredito.graph.engines.scheduling import Scheduling
 from veredito.graph.engines.stepper import Stepper, no_current_task
-from veredito.graph.engines.workers import workers
+from veredito.graph.reaper import LATE, reaper
+from veredito.graph.resilience.report import told
 from veredito.graph.run import Run
+from veredito.graph.workers import workers
 
 if TYPE_CHECKING:
     from veredito.graph.plan import Plan
@@ -68,7 +69,7 @@ class AsyncRun(Scheduling):
             self.settle(unit)
             return
         if task.done():
-            self.take(unit, at, task)
+            self.take(unit, at, task, told(task))
             return
         self.running[unit] = task
         if end is not None:
@@ -92,7 +93,7 @@ class AsyncRun(Scheduling):
         if self.running.pop(unit, None) is None:
             return  # it was given up, and its default stands in already
         try:
-            self.take(unit, self.plan.program.members[unit][0], task)
+            self.take(unit, self.plan.program.members[unit][0], task, told(task))
             if self.ready or not self.pending:
                 self._proceed()
         except BaseException as error:  # noqa: BLE001 - else the caller would wait for ever
@@ -123,7 +124,7 @@ class AsyncRun(Scheduling):
         for unit, task in list(self.running.items()):
             if self.ends.get(unit, now + 1.0) <= now:
                 del self.running[unit]
-                reaper.detach(task)
+                reaper.detach(task, LATE)
                 late(self, self.plan.program.members[unit][0])
                 self.settle(unit)
         try:

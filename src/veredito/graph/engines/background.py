@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import functools
 import threading
+from collections.abc import Callable
+from typing import Any
+
+from veredito.graph.resilience.report import told
+from veredito.types import Outcome
 
 
 @functools.cache
@@ -13,3 +19,25 @@ def loop() -> asyncio.AbstractEventLoop:
     made = asyncio.new_event_loop()
     threading.Thread(target=made.run_forever, name="veredito-graph-loop", daemon=True).start()
     return made
+
+
+def start(
+    call: Callable[..., Any], note: Callable[[Outcome], None], *args: Any, **kwargs: Any
+) -> concurrent.futures.Future[Any]:
+    """Run an async function there.
+
+    Args:
+        call: the function.
+        note: told, before the future is done, how the value came to be, where a guard has something to tell.
+        *args: for the function.
+        **kwargs: for the function.
+    """
+
+    async def noted() -> Any:
+        try:
+            return await call(*args, **kwargs)
+        finally:
+            if outcome := told(asyncio.current_task()):
+                note(outcome)
+
+    return asyncio.run_coroutine_threadsafe(noted(), loop())

@@ -16,6 +16,7 @@ from veredito.graph.engines.verdicts import verdict
 from veredito.graph.program import EFFECT, REGION
 from veredito.graph.run import State
 from veredito.graph.shape import ROOT
+from veredito.types import Outcome
 
 if TYPE_CHECKING:
     from veredito.graph.plan import Plan
@@ -99,7 +100,7 @@ class Scheduling(State):
         if self.joins:
             self.ready.extend(self.joins.pop(unit, ()))
 
-    def take(self, unit: int, at: int, future: Ended) -> None:
+    def take(self, unit: int, at: int, future: Ended, note: Outcome | None) -> None:
         """An effect has ended: keep what came of it."""
         if future.cancelled():
             error: BaseException | None = asyncio.CancelledError(
@@ -110,8 +111,10 @@ class Scheduling(State):
         if error is None:
             self.values[at] = future.result()
             self.finished[at] = time.monotonic()
+            if note is not None:
+                self.notes[at] = note
         else:
-            self.fail(at, error)
+            self.fail(at, error, attempts=note.attempts if note else 1)
         self.settle(unit)
 
     def run_region(self, unit: int) -> None:

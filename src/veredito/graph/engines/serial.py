@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from veredito.graph.engines import background
@@ -18,6 +18,7 @@ from veredito.graph.engines.verdicts import verdict
 from veredito.graph.nodes import waits
 from veredito.graph.run import Run, State
 from veredito.graph.shape import members
+from veredito.types import Outcome
 
 if TYPE_CHECKING:
     from veredito.graph.plan import Plan
@@ -112,25 +113,33 @@ class _Reference:
         if end is not None and end <= now:
             late(state, at)
             return
+        told: list[Outcome] = []
         try:
-            value = self._await(at, args, kwargs, end)
+            value = self._await(at, args, kwargs, end, told.append)
         except _LateError:
             late(state, at)
         except concurrent.futures.CancelledError:
             state.fail(at, asyncio.CancelledError(f"'{self.shape.names[at]}' cancelled itself"))
         except Exception as error:  # noqa: BLE001 - it becomes the node's outcome
-            state.fail(at, error)
+            state.fail(at, error, attempts=told[0].attempts if told else 1)
         else:
-            state.succeed(at, value)
+            state.succeed(at, value, told[0] if told else None)
 
-    def _await(self, at: int, args: list[Any], kwargs: dict[str, Any], end: float | None) -> Any:
+    def _await(
+        self,
+        at: int,
+        args: list[Any],
+        kwargs: dict[str, Any],
+        end: float | None,
+        note: Callable[[Outcome], None],
+    ) -> Any:
         function = self.state.plan.function(at)
         if not self.state.plan.is_async(at):
             value = function(*args, **kwargs)
             if end is not None and time.monotonic() > end:
                 raise _LateError
             return value
-        future = asyncio.run_coroutine_threadsafe(function(*args, **kwargs), background.loop())
+        future = background.start(function, note, *args, **kwargs)
         try:
             return future.result(None if end is None else end - time.monotonic())
         except TimeoutError:

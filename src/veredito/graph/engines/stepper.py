@@ -16,6 +16,8 @@ from asyncio.tasks import _enter_task, _leave_task
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
+from veredito.types import Outcome
+
 
 @contextlib.contextmanager
 def no_current_task(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
@@ -53,10 +55,12 @@ class Stepper(asyncio.Future[Any]):
         self._driver = loop
         self._report = report
         self._unit = unit
+        self.veredito_outcome: Outcome | None = None  # where a guard tells: see `resilience.report`
         self._context = contextvars.copy_context()
         self._cancels_requested = 0
         # asyncio's names: libraries that know tasks well look at these two.
         self._must_cancel = False
+        self._message: tuple[Any, ...] = ()
         self._fut_waiter: asyncio.Future[Any] | None = None
 
     def start(self) -> bool:
@@ -71,6 +75,7 @@ class Stepper(asyncio.Future[Any]):
         self._cancels_requested += 1
         if self._fut_waiter is None or not self._fut_waiter.cancel(msg=msg):
             self._must_cancel = True
+            self._message = () if msg is None else (msg,)
         return True
 
     def cancelling(self) -> int:
@@ -102,7 +107,9 @@ class Stepper(asyncio.Future[Any]):
     def _advance(self, error: BaseException | None) -> None:
         if self._must_cancel:
             self._must_cancel = False
-            error = error if isinstance(error, asyncio.CancelledError) else asyncio.CancelledError()
+            error = (
+                error if isinstance(error, asyncio.CancelledError) else asyncio.CancelledError(*self._message)
+            )
         self._fut_waiter = None
         _enter_task(self._driver, self)  # type: ignore[arg-type]  # a task by what it does, not by its class
         try:

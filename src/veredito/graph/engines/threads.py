@@ -6,8 +6,8 @@ held by the reaper until the call returns. `async def` effects run on the backgr
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
+import functools
 import queue
 import time
 from collections.abc import Mapping
@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from veredito.graph.engines import background
 from veredito.graph.engines.budget import budget_end, late
-from veredito.graph.engines.reaper import reaper
 from veredito.graph.engines.scheduling import Scheduling
-from veredito.graph.engines.workers import workers
+from veredito.graph.reaper import LATE, reaper
 from veredito.graph.run import Run
+from veredito.graph.workers import workers
+from veredito.types import Outcome
 
 if TYPE_CHECKING:
     from veredito.graph.plan import Plan
@@ -30,7 +31,7 @@ def run(plan: Plan, inputs: Mapping[str, Any], sources: Mapping[str, Any], deadl
 
 
 class _ThreadsRun(Scheduling):
-    __slots__ = ("done", "ends", "running")
+    __slots__ = ("done", "ends", "running", "told")
 
     def __init__(
         self, plan: Plan, inputs: Mapping[str, Any], sources: Mapping[str, Any], deadline: float | None
@@ -39,6 +40,7 @@ class _ThreadsRun(Scheduling):
         self.done: queue.SimpleQueue[int] = queue.SimpleQueue()
         self.running: dict[int, concurrent.futures.Future[Any]] = {}
         self.ends: dict[int, float] = {}
+        self.told: dict[int, Outcome] = {}
 
     def finish(self) -> Run:
         try:
@@ -74,7 +76,7 @@ class _ThreadsRun(Scheduling):
     def _start(self, unit: int, at: int) -> concurrent.futures.Future[Any]:
         call = self.plan.program.code[unit]
         if at in self.plan.program.coroutines:
-            return asyncio.run_coroutine_threadsafe(call(self.values, self), background.loop())
+            return background.start(call, functools.partial(self.told.__setitem__, at), self.values, self)
         return workers.start(call, self.values, self)
 
     def _await_one(self) -> None:
@@ -87,11 +89,12 @@ class _ThreadsRun(Scheduling):
             return
         future = self.running.pop(unit, None)
         if future is not None:
-            self.take(unit, self.plan.program.members[unit][0], future)
+            at = self.plan.program.members[unit][0]
+            self.take(unit, at, future, self.told.get(at))
 
     def _expire(self) -> None:
         now = time.monotonic()
         for unit in [unit for unit in self.running if self.ends.get(unit, now + 1.0) <= now]:
-            reaper.detach(self.running.pop(unit))
+            reaper.detach(self.running.pop(unit), LATE)
             late(self, self.plan.program.members[unit][0])
             self.settle(unit)

@@ -10,6 +10,7 @@ from veredito.errors import OverloadedError
 
 Detachable: TypeAlias = asyncio.Future[Any] | concurrent.futures.Future[Any]
 
+LATE = "over its budget"
 DETACHED_MAX = 1_000  # a dependency that ignores cancellation holds a connection each: more would hide a leak
 
 
@@ -49,15 +50,23 @@ class Reaper:
                 f"{self.detached} abandoned effects have not ended yet (limit {self.detached_max})"
             )
 
-    def detach(self, task: Detachable) -> None:
-        """Cancel it and never wait for it; its end, also a failing one, is taken note of."""
+    def detach(self, task: Detachable, *why: str) -> None:
+        """Cancel it and never wait for it; its end, also a failing one, is taken note of.
+
+        Args:
+            task: a task, or the future of a thread's call.
+            *why: the cancellation's message: `LATE` where it was over its budget.
+        """
         if task.done():
             return
         self.detached_total += 1
         self._held.add(task)
         self.full = len(self._held) >= self.detached_max
         task.add_done_callback(self._ended)
-        task.cancel()
+        if why and not isinstance(task, concurrent.futures.Future):
+            task.cancel(msg=why[0])
+        else:
+            task.cancel()
 
     def _ended(self, task: Any) -> None:
         self._held.discard(task)
