@@ -40,7 +40,7 @@ class Company:
         Raises:
             NotReadyError: it did not.
         """
-        with (self._folder / f"{name}.log").open("ab") as log:
+        with (self._folder / f"{name}.log").open("ab") as log, undisturbed():
             self._running[name] = subprocess.Popen(
                 [sys.executable, *map(str, arguments)],
                 cwd=cwd,
@@ -75,8 +75,24 @@ class Company:
 
     def close(self) -> None:
         """Stop whatever still runs."""
-        for name in reversed(list(self._running)):
-            self.stop(name)
+        with undisturbed():
+            for name in reversed(list(self._running)):
+                self.stop(name)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Signals wait for the end of the block: a process half started or half stopped would be left behind."""
+    came: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 @contextlib.contextmanager

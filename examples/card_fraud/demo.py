@@ -30,8 +30,8 @@ from send import Answer, Report, send
 from simulate import World, simulate
 
 HERE = Path(__file__).parent
+MARK = ".demo"  # in a folder that may be emptied
 IN_FLIGHT = 8  # enough to keep two cores busy; more would measure the queue
-WARM_UP_EVENTS = 200
 
 
 @dataclass(frozen=True)
@@ -62,28 +62,35 @@ class Demo:
 
 
 def main() -> int:
-    """Run the demo."""
-    arguments = _arguments()
-    console = Console()
+    """Run the demo; 0 if there is a record for every answer."""
+    arguments, console = _arguments(), Console()
     folder = arguments.out.resolve()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    seconds: dict[str, float] = {}
-    with _timed(console, seconds, "payments"):
-        table = offline_features(_payments(arguments.transactions))
-        demo = Demo(folder, table, train.Weeks.earliest(table), arguments.events)
-    with _timed(console, seconds, "training"):
-        metrics = _train(demo)
-        urls = _write_project(demo)
     try:
+        _make_folder(folder)
+        seconds: dict[str, float] = {}
+        with _timed(console, seconds, "payments"):
+            table = offline_features(_payments(arguments.transactions))
+            demo = Demo(folder, table, train.Weeks.earliest(table), arguments.events)
+        with _timed(console, seconds, "training"):
+            metrics = _train(demo)
+            urls = _write_project(demo)
         with company(folder) as processes:
             return _run(demo, processes, urls, console, seconds, metrics, keep=arguments.keep)
-    except NotReadyError as error:
-        console.print(f"[red]{error}[/red]")
+    except (FileExistsError, NotReadyError, train.TooShortError) as error:
+        console.print(str(error), style="red", markup=False)
         return 1
     except KeyboardInterrupt:
         console.print("stopped, and everything it started")
         return 130
+
+
+def _make_folder(folder: Path) -> None:
+    """An empty folder; what an earlier demo left there goes, and nobody else's files."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
+        raise FileExistsError(f"{folder} holds something other than a demo; name another folder with --out")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / MARK).touch()
 
 
 def _arguments() -> argparse.Namespace:
@@ -154,7 +161,7 @@ def _run(
     with _timed(console, seconds, "start"):
         port = urls["others"].rpartition(":")[2]
         command = [HERE / "services.py", "--port", port]
-        processes.start("services", command, cwd=HERE, ready=f"{urls['others']}/livez")
+        processes.start("services", command, cwd=demo.folder, ready=f"{urls['others']}/livez")
         _start_service(demo, processes, urls)
     begun = time.perf_counter()
     answers = _send(demo, urls["service"], console)

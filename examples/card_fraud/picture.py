@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 from report import CAUGHT, decided
 from send import Answer
@@ -52,16 +53,15 @@ def draw(report: dict[str, Any], events: pl.DataFrame, answers: Sequence[Answer]
 
 
 def _answer_times(axes: Axes, report: dict[str, Any], latencies: list[float]) -> None:
-    import numpy as np
-
     edges = np.geomspace(min(latencies), max(latencies), 60)
     axes.hist(latencies, bins=edges, color=COLOURS["approve"], alpha=0.85)
     axes.set_xscale("log")
-    top = axes.get_ylim()[1]
+    top = axes.get_ylim()[1] * 1.08
+    axes.set_ylim(top=top)
     for number, name in enumerate(("p50", "p95", "p99")):
         value = report["latency_ms"][name]
         axes.axvline(value, color=INK, linewidth=1, linestyle=":")
-        axes.text(value * 1.04, top * (0.97 - 0.09 * number), f"{name}  {value:.1f} ms")
+        axes.text(value * 1.04, top * (0.94 - 0.09 * number), f"{name}  {value:.1f} ms")
     ticks = [
         tick for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500) if min(latencies) <= tick <= max(latencies)
     ]
@@ -90,22 +90,25 @@ def _decisions(axes: Axes, given: pl.DataFrame) -> None:
         axes.scatter(
             part["at"].to_numpy(), part["score"].to_numpy(), s=size, color=colour, label=label, linewidths=0
         )
-    axes.legend(frameon=False, loc="lower left", ncols=2, markerscale=1.5, facecolor="white")
+    axes.legend(
+        frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, markerscale=1.5, borderaxespad=0
+    )
     axes.set(title="The model's rank of each payment it saw", ylabel="rank, 0 to 1000", ylim=(-20, 1030))
     _days(axes)
 
 
 def _money(axes: Axes, given: pl.DataFrame) -> None:
+
     frauds = given.filter(fraud=1).sort("at")
-    stopped = frauds["action"].is_in(CAUGHT)
-    total, saved = frauds["amount"].cum_sum(), (frauds["amount"] * stopped).cum_sum()
-    times = frauds["at"].to_numpy()
-    axes.fill_between(
-        times, total.to_numpy(), color=COLOURS["decline"], alpha=0.35, step="post", label="lost", linewidth=0
+    saved = frauds["amount"] * frauds["action"].is_in(CAUGHT)
+    times = pl.concat([given["at"].head(1), frauds["at"], given["at"].tail(1)]).to_numpy()
+    shades = (
+        ("lost", frauds["amount"], COLOURS["decline"], 0.35),
+        ("caught", saved, COLOURS["approve"], 1.0),
     )
-    axes.fill_between(
-        times, saved.to_numpy(), color=COLOURS["approve"], step="post", label="caught", linewidth=0
-    )
+    for label, amounts, colour, alpha in shades:
+        sums = np.concatenate([[0.0], amounts.cum_sum(), [amounts.sum()]])
+        axes.fill_between(times, sums, color=colour, alpha=alpha, step="post", label=label, linewidth=0)
     axes.legend(frameon=False, loc="upper left")
     axes.set(title="Fraud in money, caught and lost", ylabel="sum of amounts")
     _days(axes)

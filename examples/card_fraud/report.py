@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from features import FEATURES
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
@@ -31,9 +32,10 @@ def stage_seconds(url: str) -> dict[str, float]:
 
 def records_of(folder: Path) -> pl.DataFrame:
     """The decision records on disk."""
-    return pl.concat(
-        [pl.read_parquet(path) for path in sorted(folder.rglob("*.parquet"))], how="diagonal_relaxed"
-    )
+    files = sorted(folder.rglob("*.parquet"))
+    if not files:
+        return pl.DataFrame(schema={"decision_id": pl.String})
+    return pl.concat([pl.read_parquet(path) for path in files], how="diagonal_relaxed")
 
 
 def make_report(
@@ -55,6 +57,7 @@ def make_report(
         "answers": given.height,
         "records": records.height,
         "records_match_answers": set(records["decision_id"]) == set(given["decision_id"]),
+        "features": _features(events, records),
         "not_answered": len(answers) - given.height,
         "decisions": _counts(given, "action"),
         "sources": _counts(given, "source"),
@@ -74,6 +77,19 @@ def decided(events: pl.DataFrame, answers: Sequence[Answer]) -> pl.DataFrame:
     schema = {"transaction_id": pl.Int64, "decision_id": pl.String, "action": pl.String, "source": pl.String}
     decisions = pl.DataFrame(rows, schema=schema | {"score": pl.Float64})
     return events.select("transaction_id", "at", "amount", "fraud").join(decisions, on="transaction_id")
+
+
+def _features(events: pl.DataFrame, records: pl.DataFrame) -> dict[str, int]:
+    """How many recorded rows of features there are, and how many differ from the table's, in any bit."""
+    names = [name for name in FEATURES if f"feature.{name}" in records.columns]
+    if not names:
+        return {"rows": 0, "different": 0}
+    recorded = records.filter(pl.col("source") == "policy").select(
+        transaction_id="input.transaction_id", **{f"_{name}": f"feature.{name}" for name in names}
+    )
+    rows = recorded.join(events, on="transaction_id", how="left")
+    equal = pl.all_horizontal(pl.col(f"_{name}").eq_missing(pl.col(name)) for name in names)
+    return {"rows": rows.height, "different": rows.filter(~equal).height}
 
 
 def _counts(given: pl.DataFrame, column: str) -> dict[str, int]:
@@ -146,6 +162,11 @@ def print_report(report: dict[str, Any], console: Console) -> None:
     )
     table.add_row("of which", _stage_lines(report["stages"]))
     table.add_row("answers and records", f"{report['answers']:,} and {report['records']:,}: {equal}")
+    features = report["features"]
+    table.add_row(
+        "features as in the table",
+        f"{features['rows'] - features['different']:,} of {features['rows']:,} rows, to the bit",
+    )
     if report["not_answered"]:
         table.add_row("not answered", f"[red]{report['not_answered']}[/red]")
     table.add_row(

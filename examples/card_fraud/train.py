@@ -52,6 +52,10 @@ train = learn.pipeline(
 OUTPUTS = ("prediction", "calibrated", "prediction_ecdf")
 
 
+class TooShortError(ValueError):
+    """The table does not reach far enough back, or forward."""
+
+
 @dataclass(frozen=True)
 class Weeks:
     """Which days are for what.
@@ -143,12 +147,12 @@ def fit(table: pl.DataFrame, weeks: Weeks) -> tuple[Any, dict[str, float], Any]:
         The fitted pipeline, its metrics on the test week, and the learners' log.
 
     Raises:
-        ValueError: the table does not reach from 37 days before the calibration week to the test week.
+        TooShortError: the table does not reach from 37 days before the calibration week to the test week.
     """
     first, last = table["at"].min().date(), table["at"].max().date()  # type: ignore[union-attr]  # times, by their dtype
     if first > weeks.calibration - HISTORY or last < weeks.test:
         message = f"training in the week of {weeks.training} needs payments from {weeks.calibration - HISTORY} to {weeks.test}"
-        raise ValueError(message)
+        raise TooShortError(message)
     step, _, log = train(training_table(table, weeks))
     return step, measure(step(test_table(table, weeks))), log
 

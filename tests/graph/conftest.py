@@ -1,7 +1,6 @@
 """Every engine under one roof: a test that asks for `execute` runs on all of them."""
 
 import pytest
-
 from tests.graph.engines_under_test import ENGINES, execute_on
 
 

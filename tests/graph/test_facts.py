@@ -39,8 +39,12 @@ def leaf(request):
     return Leaves(request.param)
 
 
-def fail(message="boom"):
+def fail(message):
     raise LookupError(message)
+
+
+def broken():
+    fail("boom")
 
 
 def never():
@@ -205,7 +209,7 @@ class TestBranches:
 
 class TestFailClosed:
     def test_a_failing_condition_runs_neither_arm(self, execute, leaf):
-        z = vg.choose("z", when=leaf("c", lambda: fail()), then=leaf("a", never), otherwise=leaf("b", never))
+        z = vg.choose("z", when=leaf("c", broken), then=leaf("a", never), otherwise=leaf("b", never))
         run = execute(vg.Graph([z]).plan("z"))
 
         with pytest.raises(LookupError, match="boom"):
@@ -223,7 +227,7 @@ class TestFailClosed:
     def test_an_explicit_boolean_default_of_a_condition_picks_its_arm(self, execute, leaf):
         z = vg.choose(
             "z",
-            when=leaf("c", lambda: fail(), default=False),
+            when=leaf("c", broken, default=False),
             then=leaf("a", never),
             otherwise=leaf("b", lambda: "b"),
         )
@@ -289,7 +293,7 @@ class TestErrors:
     def test_the_first_matching_error_type_wins_and_the_default_comes_last(self, execute, leaf):
         on_error = {KeyError: "key", LookupError: "lookup"}
         nodes = [
-            leaf("a", lambda: fail(), on_error=on_error),
+            leaf("a", broken, on_error=on_error),
             leaf("b", lambda: {}["x"], on_error=on_error),
             leaf("c", lambda: 1 // 0, on_error=on_error, default="default"),
         ]
@@ -297,7 +301,7 @@ class TestErrors:
         assert execute(vg.Graph(nodes).plan(["a", "b", "c"])).value == ("lookup", "key", "default")
 
     def test_a_mutable_default_belongs_to_one_run(self, execute, leaf):
-        plan = vg.Graph([leaf("a", lambda: fail(), default={})]).plan("a")
+        plan = vg.Graph([leaf("a", broken, default={})]).plan("a")
         execute(plan).value["changed"] = True
 
         assert execute(plan).value == {}
@@ -306,7 +310,7 @@ class TestErrors:
         def explain(a_outcome: vg.Outcome, b_outcome: "vg.Outcome"):
             return str(a_outcome), str(b_outcome)
 
-        g = vg.Graph([leaf("a", lambda: fail()), leaf("b", lambda: fail(), default=None), vg.pure(explain)])
+        g = vg.Graph([leaf("a", broken), leaf("b", broken, default=None), vg.pure(explain)])
 
         assert execute(g.plan("explain")).value == ("failed(LookupError)", "default(LookupError)")
 
@@ -515,7 +519,7 @@ class TestTime:
         assert execute(g.plan(["quick", "slow"])).value == ("quick", None)
 
     def test_a_deadline_given_to_the_run_goes_before_the_plans(self, execute):
-        plan = vg.Graph([vg.Effect("a", lambda: never(), default="late")]).plan("a", deadline_ms=60_000)
+        plan = vg.Graph([vg.Effect("a", never, default="late")]).plan("a", deadline_ms=60_000)
 
         assert execute(plan, deadline=0.0).value == "late"
 

@@ -3,9 +3,9 @@
 import asyncio
 import collections
 
-from tests.graph.engines_under_test import ENGINES, execute_on
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.graph.engines_under_test import ENGINES, execute_on
 
 from veredito import graph as vg
 

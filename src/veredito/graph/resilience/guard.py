@@ -88,7 +88,7 @@ class Guard:
         """Call the function under the policies.
 
         Raises:
-            SourceError: the breaker is open.
+            BreakerOpenError: the breaker is open.
             OverloadedError: the limit is reached, and so is its queue.
             AttemptTimeoutError: the last attempt took too long.
             TypeError: the key of cache or single flight is not hashable.
@@ -150,7 +150,7 @@ class Guard:
         for attempt in range(1, retry.attempts + 1):
             try:
                 value = await self._hedged(args, kwargs)
-            except _RefusedError:
+            except BreakerOpenError:
                 raise  # asking again at once what was just refused makes it worse
             except Exception:
                 if attempt == retry.attempts or not retries.take_extra(self.clock.monotonic()):
@@ -192,7 +192,7 @@ class Guard:
             return await self._placed(args, kwargs)
         now = self.clock.monotonic()
         if not breaker.allows(now):
-            raise _RefusedError(
+            raise BreakerOpenError(
                 f"'{self.name}' keeps failing, and its breaker is open",
                 retry_after_seconds=breaker.retry_after(now),
             )
@@ -269,7 +269,7 @@ class Guard:
         return key
 
 
-class _RefusedError(SourceError):
+class BreakerOpenError(SourceError):
     """The breaker refused the call."""
 
 
