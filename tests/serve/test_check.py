@@ -1,10 +1,12 @@
 """What is wrong with a project is said before anything runs, all of it at once."""
 
+import json
 import shutil
 import subprocess
 import sys
 
 import pytest
+from tests.serve.conftest import EVENT
 
 from veredito.errors import ConfigError
 from veredito.serve.assemble import Role, assemble
@@ -195,3 +197,33 @@ def test_a_config_hash_follows_the_resolved_config(project):
     assert config_hash(read_config(path, {})) != config_hash(
         read_config(path, {"VEREDITO__SERVICE__DEADLINE_MS": "5"})
     )
+
+
+def test_the_graph_is_drawn_and_one_run_of_it(project, tmp_path):
+    """SVG and Mermaid of the whole decision; with an event, what it waited for."""
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps(EVENT))
+
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "veredito",
+            "graph",
+            str(project / "service.toml"),
+            "--out",
+            str(tmp_path / "pictures"),
+            "--event",
+            str(event),
+        ],
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stderr
+    pictures = {path.name: path.read_text() for path in (tmp_path / "pictures").iterdir()}
+    assert set(pictures) == {"graph.svg", "graph.mmd", "waterfall.svg"}
+    for name in ("customer", "fraud", "policy", "preliminary", "decision"):
+        assert name in pictures["graph.svg"]
+        assert name in pictures["graph.mmd"]
+    assert "customer" in pictures["waterfall.svg"]

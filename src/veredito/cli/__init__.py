@@ -12,6 +12,8 @@ from veredito.errors import VereditoError
 app = cyclopts.App(name="veredito", version=__version__, help="Real-time automated decisions.")
 app.command("veredito.cli.check:check")
 app.command("veredito.cli.serve:serve")
+app.command("veredito.cli.graph:graph")
+app.command("veredito.cli.record:app", name="record")
 
 
 def main() -> None:

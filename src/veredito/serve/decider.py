@@ -17,7 +17,7 @@ import msgspec
 from veredito.decide import Decision
 from veredito.errors import DeadlineError
 from veredito.graph import Plan, Run
-from veredito.graph.trace import Span
+from veredito.graph.trace import Span, Trace
 from veredito.record import DecisionRecord, RecordedOutcome, RecordedRule, new_decision_id
 from veredito.schema import Field, Schema
 from veredito.serve.config import FallbackSettings
@@ -114,6 +114,11 @@ class Decider:
             log.debug("request_id=%s", request_id, exc_info=error)
         record = self._record(event, run, decision, request_id, stages, received_at)
         return Decided(decision, record, {name: run.outcomes[name] for name in self.about.effects})
+
+    async def rehearse(self, event: Any) -> Trace:
+        """One run without an observer, a record or a deadline of a caller's: to look at."""
+        inputs = {self.about.inputs: event, STAGES_INPUT: Stages()}
+        return (await self.plan.arun(inputs, self.sources)).trace
 
     def _features(self, values: Mapping[str, Any]) -> dict[str, Any]:
         nodes = set(self.about.features.values()) & values.keys()
