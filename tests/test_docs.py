@@ -24,7 +24,11 @@ def test_every_setting_is_documented(settings):
     """A key of the config has its place in the service's page."""
     page = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
 
-    missing = [field.name for field in msgspec.structs.fields(settings) if f"`{field.name}`" not in page and field.name not in page]
+    missing = [
+        field.name
+        for field in msgspec.structs.fields(settings)
+        if f"`{field.name}`" not in page and field.name not in page
+    ]
 
     assert missing == []
 
@@ -36,7 +40,11 @@ def test_every_stage_is_documented():
     assert [stage for stage in STAGES if f"`{stage}`" not in page] == []
 
 
-@pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "page",
+    sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]),
+    ids=lambda p: p.name,
+)
 def test_links_between_pages_lead_somewhere(page):
     """A relative link names a file that exists."""
     text = page.read_text(encoding="utf-8")

@@ -80,7 +80,6 @@ class TestOf:
         with pytest.raises(SchemaError, match=r"S\.a: a name written twice"):
             Schema("S", [Field("a", "int"), Field("a", "text")])
 
-
     @pytest.mark.parametrize("name", ["card type", "class", "1st", "a;b", "a.b"])
     def test_a_name_that_no_row_could_carry_is_refused(self, name):
         """Rows are objects, and names become code: both need plain names."""

@@ -92,6 +92,39 @@ class TestDecide:
             assert table["error"].to_list() == ["AttributeError"]
 
 
+class TestIdempotency:
+    def test_the_same_request_twice_is_decided_once(self, project, service):
+        """The first answer again, said to be so, and one record."""
+        first = post(service, "/v1/decide", EVENT, idempotency_key="k-1")
+        again = post(service, "/v1/decide", EVENT, idempotency_key="k-1")
+
+        assert (again.status, again.body) == (200, first.body)
+        assert (first.headers["idempotent-replayed"], again.headers["idempotent-replayed"]) == (None, "true")
+        assert records(project, service)["decision_id"].to_list() == [first.json["decision_id"]]
+
+    def test_a_key_is_kept_over_a_restart(self, project, service):
+        """What was answered stays answered."""
+        first = post(service, "/v1/decide", EVENT, idempotency_key="k-1")
+        service.stop()
+
+        with running_service(project / "service.toml") as later:
+            assert post(later, "/v1/decide", EVENT, idempotency_key="k-1").body == first.body
+
+    def test_a_key_belongs_to_one_body(self, service):
+        """Another body under the same key is refused, and so is a key that is none."""
+        post(service, "/v1/decide", EVENT, idempotency_key="k-1")
+
+        other = post(service, "/v1/decide", EVENT | {"amount": 21.0}, idempotency_key="k-1")
+
+        assert (other.status, other.error["code"]) == (422, "idempotency_conflict")
+        assert post(service, "/v1/decide", EVENT, idempotency_key="x" * 256).status == 422
+
+    def test_a_request_that_fails_validation_leaves_its_key_free(self, service):
+        """A caller may mend its request and keep its key."""
+        assert post(service, "/v1/decide", {}, idempotency_key="k-1").status == 422
+        assert post(service, "/v1/decide", EVENT, idempotency_key="k-1").status == 200
+
+
 class TestBadInput:
     def test_every_offending_field_is_named_and_no_value_repeated(self, service):
         """One answer says all that is wrong."""
@@ -112,6 +145,17 @@ class TestBadInput:
         assert b"secret" not in reply.body
         assert b"3.125" not in reply.body
         assert b"yesterday" not in reply.body
+
+    def test_a_refusal_is_recorded(self, project, service):
+        """What was refused is on record, without what was sent."""
+        post(service, "/v1/decide", {"amount": "secret"}, x_request_id="bad-1")
+
+        table = records(project, service)
+
+        assert table.select("request_id", "status", "error", "action").rows() == [
+            ("bad-1", "refused", "invalid_input", None)
+        ]
+        assert "secret" not in str(table.rows())
 
     @pytest.mark.parametrize(
         ("body", "status"),

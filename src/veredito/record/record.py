@@ -52,7 +52,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
         config_hash: of the config file that the service was assembled from.
         request_id: what leads from an answer to the log.
         key: the entity that the decision is about; messages of one key stay in order.
-        source: who decided.
+        source: who decided; `None` where nobody did.
         action: the decision.
         reasons: as the policy gave them.
         score: the model's score that the policy went by.
@@ -87,7 +87,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str = ""
     key: str | None = None
     status: Status = "answered"
-    source: DecisionSource = "policy"
+    source: DecisionSource | None = "policy"
     action: str | None = None
     reasons: list[str] = []
     score: float | None = None

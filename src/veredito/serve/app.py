@@ -6,57 +6,32 @@ authentication and limits, so that a busy service still says how it is.
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from time import monotonic, perf_counter
+from time import perf_counter
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from veredito.errors import InputError, OverloadedError, Problem
-from veredito.record import metrics as record_metrics
+from veredito.errors import OverloadedError
 from veredito.serve import http, oip
 from veredito.serve.assemble import Service
-from veredito.serve.decider import Decided, Decider
+from veredito.serve.deciding import Deciding
 from veredito.serve.metrics import Metrics
 from veredito.serve.openapi import LABEL, openapi
 from veredito.serve.predictor import Predictor
 from veredito.serve.siblings import Siblings
-from veredito.serve.stages import Stages
 
 log = logging.getLogger("veredito.serve")
 
-_TIMEOUT_HEADER = b"x-request-timeout-ms"
+_DECIDE = "/v1/decide"
 
-
-class Answer(msgspec.Struct, frozen=True):
-    """What a caller learns of a decision; the rest is in the record, under `decision_id`."""
-
-    decision_id: str
-    action: str
-    reasons: tuple[str, ...]
-    score: float | None
-    source: str
-
-
-class Call(msgspec.Struct):
-    """One request on a hot path."""
-
-    scope: http.Scope
-    body: bytes
-    request_id: str
-    begun: float
-    stages: Stages
-
-
-Handler = Callable[[Call], Awaitable[bytes]]
+Handler = Callable[[http.Call], Awaitable[bytes]]
 
 
 class App:
@@ -74,10 +49,8 @@ class App:
         self.metrics = Metrics()
         self.ready = False
         self._settings = service.config.service
-        self._encode = msgspec.json.Encoder().encode
         self._hot: dict[str, Handler] = {}
-        if service.decider is not None:
-            self._hot["/v1/decide"] = self._decide
+        self._deciding: Deciding | None = None
         for name, predictor in service.predictors.items():
             self._hot[f"/v1/predict/{name}"] = self._predict(name)
             infer = self._infer(name)
@@ -105,9 +78,7 @@ class App:
         try:
             if self._siblings is not None:
                 await self._siblings.start()
-            if self.service.recorder is not None:
-                recorder = self.service.recorder
-                self.metrics.add(lambda: record_metrics(recorder.accounts()))
+            self._open_decisions()
             self.ready = True
             log.info("ready: %s on %s", self._settings.name, self._url)
             yield
@@ -121,16 +92,15 @@ class App:
         self, handler: Handler, scope: http.Scope, receive: http.Receive, send: http.Send
     ) -> None:
         request_id = http.request_id(scope)
-        headers = [(b"x-request-id", request_id.encode("ascii"))]
+        call = http.Call(scope, request_id, [(b"x-request-id", request_id.encode("ascii"))])
         self.metrics.counts.in_flight += 1
         begun = perf_counter()
         try:
             self._admit(scope)
-            body = await http.read_body(scope, receive, self._settings.body_bytes_max)
-            begun = perf_counter()  # the caller's own slowness is not ours
-            call = Call(scope, body, request_id, begun, Stages())
+            call.body = await http.read_body(scope, receive, self._settings.body_bytes_max)
+            call.begun = begun = perf_counter()  # the caller's own slowness is not ours
             answered = await handler(call)
-            status = 200
+            status, headers = 200, call.headers
             if http.header(scope, b"x-server-timing") is not None:
                 headers.append((b"server-timing", call.stages.server_timing()))
         except http.DisconnectedError:
@@ -138,6 +108,8 @@ class App:
             return
         except Exception as error:  # noqa: BLE001 - whatever broke, the caller gets an answer and the log the cause
             status, answered, headers = self._refuse(error, request_id)
+            if self._deciding is not None and handler is self._deciding:
+                self._deciding.refused(error, request_id)
         finally:
             self.metrics.counts.in_flight -= 1
         self.metrics.request(scope["path"], status, perf_counter() - begun)
@@ -160,64 +132,12 @@ class App:
         self.metrics.reject(http.code(error))
         return status, body, headers
 
-    async def _decide(self, call: Call) -> bytes:
-        service, stages = self.service, call.stages
-        decider, inputs = service.decider, service.inputs
-        if decider is None or inputs is None:
-            raise AssertionError("routed without a decider")
-        begun = perf_counter()
-        event = inputs.decode(call.body)
-        stages.add("in_schema", perf_counter() - begun)
-        decided = await self._decided(decider, event, call)
-        decision = decided.decision
-        begun = perf_counter()
-        answered = self._encode(
-            Answer(
-                decided.record.decision_id, decision.action, decision.reasons, decision.score, decision.source
-            )
-        )
-        stages.add("out_schema", perf_counter() - begun)
-        if service.recorder is not None:
-            begun = perf_counter()
-            await service.recorder.append(decided.record)
-            self.metrics.stage("record", perf_counter() - begun)
-        self._count(decided, stages)
-        return answered
-
-    async def _decided(self, decider: Decider, event: object, call: Call) -> Decided:
-        elapsed = perf_counter() - call.begun
-        return await decider.decide(
-            event,
-            deadline=monotonic() - elapsed + self._deadline_seconds(call.scope),
-            request_id=call.request_id,
-            stages=call.stages,
-            received_at=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=elapsed),
-        )
-
-    def _deadline_seconds(self, scope: http.Scope) -> float:
-        """The service's deadline, or less where the caller asks for less."""
-        asked = http.header(scope, _TIMEOUT_HEADER)
-        if asked is None:
-            return self._settings.deadline_ms / 1e3
-        if not asked.isdigit() or int(asked) == 0:
-            raise InputError(
-                Problem(_TIMEOUT_HEADER.decode(), "must be a whole number of milliseconds, above 0")
-            )
-        return min(int(asked), self._settings.deadline_ms) / 1e3
-
-    def _count(self, decided: Decided, stages: Stages) -> None:
-        metrics = self.metrics
-        metrics.decision(decided.decision.action, decided.decision.source)
-        self._count_stages(stages)
-        for node, outcome in decided.outcomes.items():
-            metrics.outcome(node, outcome.kind)
-
     def _predict(self, name: str) -> Handler:
         predictor = self.service.predictors[name]
 
-        async def predict(call: Call) -> bytes:
+        async def predict(call: http.Call) -> bytes:
             answered = predictor.answer(call.body, call.stages)
-            self._count_stages(call.stages)
+            self.metrics.stages(call.stages)
             return answered
 
         return predict
@@ -225,16 +145,12 @@ class App:
     def _infer(self, name: str) -> Handler:
         predictor = self.service.predictors[name]
 
-        async def infer(call: Call) -> bytes:
+        async def infer(call: http.Call) -> bytes:
             answered = oip.infer(name, predictor, call.body, call.stages)
-            self._count_stages(call.stages)
+            self.metrics.stages(call.stages)
             return answered
 
         return infer
-
-    def _count_stages(self, stages: Stages) -> None:
-        for stage, seconds in stages.seconds.items():
-            self.metrics.stage(stage, seconds)
 
     def _routes(self) -> list[Route]:
         routes = [

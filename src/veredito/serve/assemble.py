@@ -24,6 +24,7 @@ from veredito import sources as vs
 from veredito.decide import Policy
 from veredito.errors import ConfigError, DefinitionError, Problem, did_you_mean
 from veredito.record import Recorder, RecordLayout, RecordSettings
+from veredito.record.idempotency import IdempotencyStore
 from veredito.schema import Schema
 from veredito.serve import wiring
 from veredito.serve.auth import Keys, read_keys
@@ -46,6 +47,7 @@ class Service:
         inputs: the schema of an event, where there is a decider.
         sources: by name; opened by `start()`.
         recorder: where records go; opened by `start()`.
+        idempotency: the answers kept under idempotency keys; likewise.
         keys: the API keys let in; `None` lets everyone in.
         warnings: what is allowed, and worth saying aloud.
     """
@@ -68,6 +70,7 @@ class Service:
         self.decider, self.inputs, self.graph, self.keys = decider, inputs, graph, keys
         self.warnings = tuple(warnings)
         self.recorder: Recorder | None = None
+        self.idempotency: IdempotencyStore | None = None
 
     async def start(self) -> None:
         """Open the sources and the record; what was opened is closed again if one of them fails."""
@@ -77,6 +80,7 @@ class Service:
             if self.config.record is not None and self.inputs is not None:
                 settings = _anchored(self.config.record, self.folder)
                 self.recorder = Recorder.open(settings, self._layout(self.inputs))
+                self.idempotency = IdempotencyStore(settings.folder)
         except BaseException:
             await self.aclose()
             raise
@@ -84,9 +88,12 @@ class Service:
     async def aclose(self) -> None:
         """Close the record first, so that every decision is safe, then the sources."""
         recorder, self.recorder = self.recorder, None
+        idempotency, self.idempotency = self.idempotency, None
         try:
             if recorder is not None:
                 recorder.close(self.config.service.stop_seconds)
+            if idempotency is not None:
+                idempotency.close()
         finally:
             for source in self.sources.values():
                 await source.aclose()

@@ -115,6 +115,24 @@ class Decider:
         record = self._record(event, run, decision, request_id, stages, received_at)
         return Decided(decision, record, {name: run.outcomes[name] for name in self.about.effects})
 
+    def refusal(self, request_id: str, code: str) -> DecisionRecord:
+        """The record of a request that was not decided upon."""
+        about, now = self.about, dt.datetime.now(dt.UTC)
+        return DecisionRecord(
+            decision_id=new_decision_id(),
+            received_at=now,
+            answered_at=now,
+            service=about.service,
+            service_version=about.service_version,
+            config_hash=about.config_hash,
+            request_id=request_id,
+            status="refused",
+            source=None,
+            models=about.models,
+            policy_version=about.policy_version,
+            error=code,
+        )
+
     async def rehearse(self, event: Any) -> Trace:
         """One run without an observer, a record or a deadline of a caller's: to look at."""
         inputs = {self.about.inputs: event, STAGES_INPUT: Stages()}

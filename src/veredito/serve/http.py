@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 import uuid_utils
 
 from veredito.errors import InputError, OverloadedError, Problem, UnavailableError, VereditoError
+from veredito.serve.stages import Stages
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -20,6 +21,10 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Header: TypeAlias = tuple[bytes, bytes]
 
+_CONFLICTS = {
+    "other_body": "the idempotency key was used with another body",
+    "in_progress": "the first request with this idempotency key is still being decided",
+}
 _JSON = (b"content-type", b"application/json")
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")  # printable and short, or it is not echoed into logs
 
@@ -32,8 +37,36 @@ class UnauthorizedError(VereditoError):
     """The request has no key, or one that is not known."""
 
 
+class IdempotencyConflictError(VereditoError):
+    """An idempotency key belongs to another body, or its first request is still being decided."""
+
+    def __init__(self, reason: Literal["other_body", "in_progress"]) -> None:
+        super().__init__(_CONFLICTS[reason])
+        self.reason = reason
+
+
 class DisconnectedError(VereditoError):
     """The client left before its request was whole."""
+
+
+class Call(msgspec.Struct):
+    """One request on a hot path.
+
+    Attributes:
+        scope: ASGI's.
+        request_id: the caller's, or a new one.
+        headers: of the answer, so far.
+        body: once it is read.
+        begun: when the body was whole, on `time.perf_counter()`.
+        stages: where the time goes.
+    """
+
+    scope: Scope
+    request_id: str
+    headers: list[Header]
+    body: bytes = b""
+    begun: float = 0.0
+    stages: Stages = msgspec.field(default_factory=Stages)
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -143,6 +176,10 @@ def _kind(error: Exception) -> tuple[int, str, str]:
             return (400 if broken else 422), "invalid_input", "the request does not fit the schema"
         case BodyTooLargeError():
             return 413, "body_too_large", "the body is over the limit"
+        case IdempotencyConflictError(reason="in_progress"):
+            return 409, "idempotency_conflict", str(error)
+        case IdempotencyConflictError():
+            return 422, "idempotency_conflict", str(error)
         case UnauthorizedError():
             return 401, "unauthorized", "a valid key is needed: X-API-Key, or Authorization: Bearer"
         case OverloadedError():

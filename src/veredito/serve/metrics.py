@@ -15,6 +15,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from veredito.serve.stages import Stages
+
 # From 10 µs, where a stage of ours lives, to 10 s, where only a mistake does.
 BOUNDS_SECONDS = (
     0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
@@ -91,9 +93,10 @@ class Metrics(Collector):
         """Count an answer."""
         _histogram_of(self.counts.requests, (path, str(status))).observe(seconds)
 
-    def stage(self, stage: str, seconds: float) -> None:
-        """Count the time in a stage."""
-        _histogram_of(self.counts.stages, (stage,)).observe(seconds)
+    def stages(self, stages: Stages) -> None:
+        """Count the times of all stages of one answer."""
+        for stage, seconds in stages.seconds.items():
+            _histogram_of(self.counts.stages, (stage,)).observe(seconds)
 
     def decision(self, action: str, source: str) -> None:
         """Count a decision."""

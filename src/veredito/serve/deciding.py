@@ -1,0 +1,156 @@
+"""``POST /v1/decide``: an event in, its decision out, and on the disk before it is told.
+
+The order is the promise: validate, decide, record, keep the answer under its idempotency key, answer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import logging
+from time import monotonic, perf_counter
+
+import msgspec
+
+from veredito.errors import InputError, OverloadedError, Problem, RecordError
+from veredito.record import Recorder
+from veredito.record.idempotency import KEY_LENGTH_MAX, Conflict, IdempotencyStore, Replay, body_hash
+from veredito.schema import Schema
+from veredito.serve import http
+from veredito.serve.decider import Decided, Decider
+from veredito.serve.metrics import Metrics
+
+log = logging.getLogger("veredito.serve")
+
+_TIMEOUT_HEADER = b"x-request-timeout-ms"
+_REPLAYED = (b"idempotent-replayed", b"true")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a caller learns of a decision; the rest is in the record, under `decision_id`."""
+
+    decision_id: str
+    action: str
+    reasons: tuple[str, ...]
+    score: float | None
+    source: str
+
+
+class Deciding:
+    """The endpoint.
+
+    Args:
+        decider: decides on events.
+        inputs: the schema of an event.
+        deadline_ms: the longest time to an answer.
+        metrics: where to count.
+        recorder: where decisions are recorded, if anywhere.
+        keys: the answers kept under idempotency keys; there is one where there is a record.
+    """
+
+    def __init__(
+        self,
+        decider: Decider,
+        inputs: Schema,
+        deadline_ms: float,
+        metrics: Metrics,
+        *,
+        recorder: Recorder | None,
+        keys: IdempotencyStore | None,
+    ) -> None:
+        self._decider, self._inputs, self._deadline_ms, self._metrics = decider, inputs, deadline_ms, metrics
+        self._recorder, self._keys = recorder, keys
+        self._encode = msgspec.json.Encoder().encode
+
+    async def __call__(self, call: http.Call) -> bytes:
+        """The answer's JSON.
+
+        Raises:
+            InputError: the event, or a header, does not fit.
+            IdempotencyConflictError: the key was used for another body, or is in use.
+            OverloadedError: the record has no room, and the policy is to refuse.
+            RecordError: the record cannot be written, and the policy is to refuse.
+        """
+        begun = perf_counter()
+        event = self._inputs.decode(call.body)
+        call.stages.add("in_schema", perf_counter() - begun)
+        deadline_seconds = self._deadline_seconds(call.scope)
+        given = http.header(call.scope, b"idempotency-key")
+        if given is None:
+            return await self._decide(event, call, deadline_seconds)
+        return await self._decide_once(event, call, deadline_seconds, given)
+
+    def refused(self, error: Exception, request_id: str) -> None:
+        """Record that a request was refused; the refusal itself stands whatever comes of it."""
+        if self._recorder is None or not isinstance(error, InputError | OverloadedError):
+            return
+        record = self._decider.refusal(request_id, http.code(error))
+        try:
+            self._recorder.append_nowait(record)
+        except (RecordError, OverloadedError) as failure:
+            log.warning("request_id=%s its refusal is not recorded: %s", request_id, failure)
+
+    async def _decide_once(
+        self, event: object, call: http.Call, deadline_seconds: float, given: bytes
+    ) -> bytes:
+        if self._keys is None:
+            raise InputError(Problem("idempotency-key", "this service keeps no record, and so no keys"))
+        if not 0 < len(given) <= KEY_LENGTH_MAX:
+            raise InputError(Problem("idempotency-key", f"must have 1 to {KEY_LENGTH_MAX} characters"))
+        # Callers cannot meet in one key by chance or on purpose: who they are is part of it.
+        key = hashlib.sha256(http.api_key(call.scope) + b"\0" + given).hexdigest()
+        beginning = self._keys.begin(key, body_hash(call.body))
+        if isinstance(beginning, Replay):
+            call.headers.append(_REPLAYED)
+            return beginning.body
+        if isinstance(beginning, Conflict):
+            raise http.IdempotencyConflictError(beginning.reason)
+        try:
+            answered = await self._decide(event, call, deadline_seconds)
+            await self._keys.finish(key, 200, answered)
+        except BaseException:
+            self._keys.abandon(key)
+            raise
+        return answered
+
+    async def _decide(self, event: object, call: http.Call, deadline_seconds: float) -> bytes:
+        elapsed = perf_counter() - call.begun
+        decided = await self._decider.decide(
+            event,
+            deadline=monotonic() - elapsed + deadline_seconds,
+            request_id=call.request_id,
+            stages=call.stages,
+            received_at=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=elapsed),
+        )
+        begun = perf_counter()
+        answered = self._encode(_answer(decided))
+        call.stages.add("out_schema", perf_counter() - begun)
+        if self._recorder is not None:
+            begun = perf_counter()
+            await self._recorder.append(decided.record)
+            call.stages.add("record", perf_counter() - begun)
+        self._count(decided, call)
+        return answered
+
+    def _deadline_seconds(self, scope: http.Scope) -> float:
+        """The service's deadline, or less where the caller asks for less."""
+        asked = http.header(scope, _TIMEOUT_HEADER)
+        if asked is None:
+            return self._deadline_ms / 1e3
+        if not asked.isdigit() or int(asked) == 0:
+            what = "must be a whole number of milliseconds, above 0"
+            raise InputError(Problem(_TIMEOUT_HEADER.decode(), what))
+        return min(int(asked), self._deadline_ms) / 1e3
+
+    def _count(self, decided: Decided, call: http.Call) -> None:
+        self._metrics.decision(decided.decision.action, decided.decision.source)
+        self._metrics.stages(call.stages)
+        for node, outcome in decided.outcomes.items():
+            self._metrics.outcome(node, outcome.kind)
+
+
+def _answer(decided: Decided) -> Answer:
+    decision = decided.decision
+    return Answer(
+        decided.record.decision_id, decision.action, decision.reasons, decision.score, decision.source
+    )
