@@ -88,6 +88,21 @@ class App:
                 await self._siblings.aclose()
             await self.service.aclose()
 
+    def _open_decisions(self) -> None:
+        service = self.service
+        recorder = service.recorder
+        if recorder is not None:
+            self.metrics.add(lambda: record_metrics(recorder.accounts()))
+        if service.decider is not None and service.inputs is not None:
+            self._deciding = self._hot[_DECIDE] = Deciding(
+                service.decider,
+                service.inputs,
+                self._settings.deadline_ms,
+                self.metrics,
+                recorder=recorder,
+                keys=service.idempotency,
+            )
+
     async def _answer(
         self, handler: Handler, scope: http.Scope, receive: http.Receive, send: http.Send
     ) -> None:
