@@ -6,9 +6,11 @@ import msgspec
 import pytest
 
 from veredito import sources
+from veredito.graph.resilience import Breaker, Cache, Hedge, Limit, Retry
 from veredito.sources.http import HttpSettings
 from veredito.sources.postgres import PostgresSettings
 from veredito.sources.redis import RedisSettings
+from veredito.sources.resilience import ResilienceSettings
 from veredito.sources.table import TableSettings
 from veredito.sources.windows import ViewSettings, WindowsSettings
 
@@ -30,7 +32,8 @@ def section(kind):
 @pytest.mark.parametrize("kind", sources.KINDS)
 def test_every_setting_of_a_kind_is_documented(kind):
     """A key that the config takes has its row in the kind's table, with its default."""
-    names = [field.name for field in msgspec.structs.fields(SETTINGS[kind]) if field.name != "kind"]
+    elsewhere = {"kind", *ResilienceSettings.__struct_fields__}
+    names = [field.name for field in msgspec.structs.fields(SETTINGS[kind]) if field.name not in elsewhere]
 
     assert [name for name in names if f"| `{name}` |" not in section(kind)] == []
 
@@ -40,3 +43,14 @@ def test_every_setting_of_a_view_is_documented():
     names = [field.name for field in msgspec.structs.fields(ViewSettings)]
 
     assert [name for name in names if f"| `{name}` |" not in section("windows")] == []
+
+
+def test_every_policy_is_documented():
+    """What goes into the table of any source that is asked over a network has a section of its own."""
+    policies = {"retry": Retry, "hedge": Hedge, "breaker": Breaker, "limit": Limit, "cache": Cache}
+    names = [*ResilienceSettings.__struct_fields__]
+    names += [
+        f"{policy}.{field}" for policy, struct in policies.items() for field in struct.__struct_fields__
+    ]
+
+    assert [name for name in names if f"| `{name}` |" not in section("Under stress")] == []

@@ -57,19 +57,23 @@ def _read(
 
 def _kind(kind: str) -> tuple[type[msgspec.Struct], Callable[..., Source]]:
     """A kind's settings and source; imported here, so that a service loads only the libraries it uses."""
+    from veredito.sources.resilience import guarded
+
     match kind:
         case "http":
             from veredito.sources.http import HttpSettings, HttpSource
 
-            return HttpSettings, lambda name, settings, _: HttpSource(name, settings)
+            return HttpSettings, lambda name, settings, _: guarded(HttpSource(name, settings), settings)
         case "postgres":
             from veredito.sources.postgres import PostgresSettings, PostgresSource
 
-            return PostgresSettings, lambda name, settings, _: PostgresSource(name, settings)
+            return PostgresSettings, lambda name, settings, _: guarded(
+                PostgresSource(name, settings), settings
+            )
         case "redis":
             from veredito.sources.redis import RedisSettings, RedisSource
 
-            return RedisSettings, lambda name, settings, _: RedisSource(name, settings)
+            return RedisSettings, lambda name, settings, _: guarded(RedisSource(name, settings), settings)
         case "table":
             from veredito.sources.table import TableSettings, TableSource
 

@@ -13,14 +13,16 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from veredito.errors import SourceError
+from veredito.sources.resilience import ResilienceSettings
+from veredito.sources.secrets import from_environment
 
 log = logging.getLogger("veredito.sources")
 
 KEY = "{key}"
 
 
-class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[sources.NAME]`` of kind ``http``.
+class HttpSettings(ResilienceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[sources.NAME]`` of kind ``http``; the policies of `ResilienceSettings` go into it too.
 
     Attributes:
         url: with ``{key}`` where the key goes; the key is quoted.
@@ -165,8 +167,6 @@ class HttpSource:
 
 
 def _from_environment(name: str, variables: dict[str, str]) -> dict[str, str]:
-    from veredito.sources.secrets import from_environment
-
     return {
         header: from_environment(f"[sources.{name}].headers_environment.{header}", variable)
         for header, variable in variables.items()

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from veredito.errors import MissingExtraError, SourceError
+from veredito.sources.resilience import ResilienceSettings
 from veredito.sources.secrets import from_environment
 
 
-class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[sources.NAME]`` of kind ``postgres``.
+class PostgresSettings(ResilienceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[sources.NAME]`` of kind ``postgres``; the policies of `ResilienceSettings` go into it too.
 
     Attributes:
         query: one statement with ``$1`` where the key goes; its first row is the answer.

@@ -13,13 +13,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from veredito.errors import MissingExtraError, SourceError
+from veredito.sources.resilience import ResilienceSettings
 from veredito.sources.secrets import from_environment
 
 KEY = "{key}"
 
 
-class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[sources.NAME]`` of kind ``redis``.
+class RedisSettings(ResilienceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[sources.NAME]`` of kind ``redis``; the policies of `ResilienceSettings` go into it too.
 
     Attributes:
         url: ``redis://host:port/database``, without a password.
