@@ -70,7 +70,9 @@ class StateWriter:
             case Mapping():
                 return self._mapping(value, place)
         hint = "state is JSON, arrays, bytes, steps, and lists and mappings of these"
-        raise ArtifactError(Problem(f"step '{place}'", f"a {type(value).__name__} cannot be saved", hint=hint))
+        raise ArtifactError(
+            Problem(f"step '{place}'", f"a {type(value).__name__} cannot be saved", hint=hint)
+        )
 
     def _mapping(self, value: Mapping[Any, Any], place: str) -> Any:
         if all(isinstance(key, str) and not key.startswith("$") for key in value):
@@ -152,7 +154,11 @@ def _arrow(arrays: list[np.ndarray[Any, Any]]) -> bytes:
     """One row; a column, of one list, for each array, whatever their lengths."""
     fields, columns = [], []
     for i, array in enumerate(arrays):
-        values = pa.array(array.ravel().tolist(), pa.string()) if array.dtype.kind in "OU" else pa.array(array.ravel())
+        values = (
+            pa.array(array.ravel().tolist(), pa.string())
+            if array.dtype.kind in "OU"
+            else pa.array(array.ravel())
+        )
         offsets = pa.array([0, array.size], pa.int64())
         column = pa.LargeListArray.from_arrays(offsets, values)
         metadata = {"shape": msgspec.json.encode(array.shape), "dtype": array.dtype.str}
@@ -170,7 +176,9 @@ def _read_arrow(data: bytes) -> list[np.ndarray[Any, Any]]:
         table = pa.ipc.open_file(pa.py_buffer(data)).read_all()
         return [_array(table.schema.field(i), table.column(i)) for i in range(table.num_columns)]
     except (pa.ArrowException, ValueError, TypeError, KeyError, msgspec.DecodeError) as error:
-        raise ArtifactError(Problem(ARRAYS, f"cannot be read ({error})", hint="save the model again")) from error
+        raise ArtifactError(
+            Problem(ARRAYS, f"cannot be read ({error})", hint="save the model again")
+        ) from error
 
 
 def _array(field: pa.Field, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:

@@ -45,7 +45,9 @@ def name_problem(name: str) -> Problem | None:
     if _SAFE_NAME.fullmatch(name) and name not in {MANIFEST, SIGNATURE}:
         return None
     hint = "an artifact's files lie in its folder, named by letters, digits, '.', '_' and '-'"
-    return Problem(f"{MANIFEST}: files", f"{name[:60]!r} is not a file name that an artifact may have", hint=hint)
+    return Problem(
+        f"{MANIFEST}: files", f"{name[:60]!r} is not a file name that an artifact may have", hint=hint
+    )
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes], *, replace: bool = False) -> None:

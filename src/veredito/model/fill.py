@@ -80,7 +80,9 @@ def _fill_function(schema: Schema, begin: Layout, width: int, texts_width: int, 
     }  # fmt: skip
     values = [_number_source(field, mapping=mapping, names=names) for _, field in numbers]
     lists = [
-        f"[{_text_source(texts[slot], mapping=mapping, names=names)} for r in rows]" if slot in texts else "[None] * n"
+        f"[{_text_source(texts[slot], mapping=mapping, names=names)} for r in rows]"
+        if slot in texts
+        else "[None] * n"
         for slot in range(texts_width)
     ]
     source = [
@@ -154,7 +156,11 @@ def outputs_function(schema: Schema, layout: Layout, model: str) -> Outputs:
     Returns:
         A function that raises `OutputError` where a value is missing, infinite or out of bounds.
     """
-    names: dict[str, Any] = {"Out": schema.struct, "fail": functools.partial(_fail, model), "isfinite": math.isfinite}
+    names: dict[str, Any] = {
+        "Out": schema.struct,
+        "fail": functools.partial(_fail, model),
+        "isfinite": math.isfinite,
+    }
     kinds = layout.names
     columns, loads, checks, keywords = [], [], [], []
     for i, field in enumerate(schema):

@@ -80,7 +80,9 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return msgspec.json.format(msgspec.json.encode(versioned), indent=1)
 
     def _digest(self) -> str:
-        identity = {key: value for key, value in msgspec.to_builtins(self).items() if key not in _NOT_IDENTITY}
+        identity = {
+            key: value for key, value in msgspec.to_builtins(self).items() if key not in _NOT_IDENTITY
+        }
         return hashlib.sha256(msgspec.json.encode(identity, order="deterministic")).hexdigest()[:12]
 
     @classmethod
@@ -94,12 +96,18 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             form = msgspec.json.decode(data, type=_Form).format
             if form != FORMAT:
                 hint = "upgrade veredito" if form > FORMAT else "save the model again"
-                raise ArtifactError(Problem(MANIFEST, f"format {form} is not known here", (str(FORMAT),), hint))
+                raise ArtifactError(
+                    Problem(MANIFEST, f"format {form} is not known here", (str(FORMAT),), hint)
+                )
             manifest = msgspec.json.decode(data, type=cls)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise ArtifactError(Problem(MANIFEST, f"cannot be read ({error})", hint="copy the folder again")) from None
+            raise ArtifactError(
+                Problem(MANIFEST, f"cannot be read ({error})", hint="copy the folder again")
+            ) from None
         if manifest.version != manifest._digest():
-            raise ArtifactError(Problem(MANIFEST, "was changed after it was saved", hint="save the model again"))
+            raise ArtifactError(
+                Problem(MANIFEST, "was changed after it was saved", hint="save the model again")
+            )
         return manifest
 
 
@@ -149,7 +157,9 @@ def library_problems(step: Step, fitted_with: dict[str, str]) -> list[Problem]:
         fitted, here = _release(wanted), _release(found)
         if here.major != fitted.major or here < fitted:
             hint = f"pip install '{library}>={wanted},<{fitted.major + 1}', or train again"
-            problems.append(Problem(library, f"is {found} here, and the model was fitted with {wanted}", hint=hint))
+            problems.append(
+                Problem(library, f"is {found} here, and the model was fitted with {wanted}", hint=hint)
+            )
     return problems
 
 

@@ -136,5 +136,7 @@ def _output_problems(layout: Layout, outputs: Schema) -> list[Problem]:
             what = "no step writes it"
             problems.append(Problem(f"{outputs.name}.{field.name}", what, tuple(layout.names), hint))
         elif (kind == "text") != (field.kind == "text"):
-            problems.append(Problem(f"{outputs.name}.{field.name}", f"is {field.kind}, and the model writes a {kind}"))
+            problems.append(
+                Problem(f"{outputs.name}.{field.name}", f"is {field.kind}, and the model writes a {kind}")
+            )
     return problems

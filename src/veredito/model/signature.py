@@ -45,7 +45,9 @@ def check_signature(manifest: bytes, signature: bytes | None, key: Key) -> None:
         public.verify(signature, manifest)
     except InvalidSignature:
         what = "the signature does not fit the manifest and this public key"
-        raise ArtifactError(Problem(SIGNATURE, what, hint="get the artifact again from who signed it")) from None
+        raise ArtifactError(
+            Problem(SIGNATURE, what, hint="get the artifact again from who signed it")
+        ) from None
 
 
 def _key(key: Key, *, private: bool) -> Any:
@@ -60,7 +62,9 @@ def _key(key: Key, *, private: bool) -> Any:
     if isinstance(key, bytes):
         try:
             key = (
-                serialization.load_pem_private_key(key, None) if private else serialization.load_pem_public_key(key)
+                serialization.load_pem_private_key(key, None)
+                if private
+                else serialization.load_pem_public_key(key)
             )
         except (ValueError, TypeError) as error:
             raise ArtifactError(Problem("key", f"is not a readable PEM key ({error})")) from None

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from veredito.errors import OverloadedError
+from veredito.record import metrics as record_metrics
 from veredito.serve import http, oip
 from veredito.serve.assemble import Service
 from veredito.serve.deciding import Deciding

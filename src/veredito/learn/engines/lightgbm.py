@@ -156,4 +156,3 @@ def _libraries() -> tuple[Any, Any]:
     many, single = ctypes.CDLL(str(found[0])), ctypes.PyDLL(str(found[0]))
     many.LGBM_GetLastError.restype = ctypes.c_char_p
     return many, single.LGBM_BoosterPredictForMatSingleRowFast
-
