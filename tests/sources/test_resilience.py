@@ -166,7 +166,7 @@ def test_mistakes_in_policies_are_found_in_the_config(kind, more):
     assert {(problem.place, problem.what) for problem in problems} == {
         ("[sources.it.retry].attempt", "unknown key"),
         ("[sources.it.limit].in_flight_max", "is required"),
-        ("[sources.it].caches", "unknown key"),
+        ("[sources.it.caches]", "unknown key"),
     }
 
 
@@ -175,4 +175,4 @@ def test_what_is_in_memory_takes_no_policies(kind):
     """An option that would have no effect is a mistake."""
     problems = sources.check("it", {"kind": kind, "breaker": {}})
 
-    assert "[sources.it].breaker" in [problem.place for problem in problems if problem.what == "unknown key"]
+    assert "[sources.it.breaker]" in [problem.place for problem in problems if problem.what == "unknown key"]
