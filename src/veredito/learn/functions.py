@@ -283,7 +283,9 @@ class expression(Learner):
     expressions: pl.Expr | Sequence[pl.Expr]
 
     def __post_init__(self) -> None:
-        given = [self.expressions] if isinstance(self.expressions, pl.Expr) else list(self.expressions)
+        given: list[Any] = (
+            [self.expressions] if isinstance(self.expressions, pl.Expr) else list(self.expressions)
+        )
         wrong = [item for item in given if not isinstance(item, pl.Expr)]
         if wrong or not given:
             raise LearnerError(Problem(self.kind, f"needs Polars expressions, and has {wrong}"))
@@ -319,6 +321,5 @@ class expression(Learner):
         ]
         if problems:
             raise LearnerError(problems)
-        return Fit(
-            Expression(tuple(self.expressions), dtypes, {name: str(dtype) for name, dtype in made.items()})
-        )  # type: ignore[arg-type]
+        texts: Any = self.expressions  # as __post_init__ has written them down
+        return Fit(Expression(tuple(texts), dtypes, {name: str(dtype) for name, dtype in made.items()}))

@@ -184,11 +184,15 @@ def _read_arrow(data: bytes) -> list[np.ndarray[Any, Any]]:
 def _array(field: pa.Field, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
     values = column.chunk(0).values
     dtype = np.dtype(field.metadata[b"dtype"].decode())
-    flat = (
-        np.array(values.to_pylist(), dtype=dtype)
-        if dtype.kind in "OU"
-        else values.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
-    )
+    flat = np.array(values.to_pylist(), dtype=dtype) if dtype.kind in "OU" else _numbers(values, dtype)
     array = flat.reshape(msgspec.json.decode(field.metadata[b"shape"]))
     array.setflags(write=False)  # fitted state is frozen
     return array
+
+
+def _numbers(values: pa.Array, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """The numbers of an Arrow array, from its buffer: Arrow's own `to_numpy` imports pandas where it is there."""
+    if dtype.kind == "b":
+        return np.array(values.to_pylist(), dtype=dtype)
+    stored = np.frombuffer(values.buffers()[1], dtype=dtype)
+    return stored[values.offset : values.offset + len(values)].copy()

@@ -113,7 +113,7 @@ def read_listed(folder: Path, entries: Mapping[str, FileEntry]) -> dict[str, byt
     known = {*entries, MANIFEST, SIGNATURE}
     problems += [
         Problem(str(folder / name), "is not listed in the manifest", hint="remove it")
-        for name in sorted(os.listdir(folder))
+        for name in sorted(path.name for path in folder.iterdir())
         if name not in known
     ]
     contents: dict[str, bytes] = {}

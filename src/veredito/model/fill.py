@@ -95,7 +95,8 @@ def _fill_function(schema: Schema, begin: Layout, width: int, texts_width: int, 
     ]
     if not numbers:
         source[3:5] = []
-    return _compiled("\n".join(source), "fill", names)
+    fill: Fill = _compiled("\n".join(source), "fill", names)
+    return fill
 
 
 def _form(slots: Sequence[int]) -> str:
@@ -195,7 +196,8 @@ def outputs_function(schema: Schema, layout: Layout, model: str) -> Outputs:
         f"        answers.append({made})",
         "    return answers",
     ]
-    return _compiled("\n".join(source), "outputs", names)
+    make: Outputs = _compiled("\n".join(source), "outputs", names)
+    return make
 
 
 def _checker(model: str, field: Field) -> Callable[[Any], Any]:

@@ -76,10 +76,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     def encode(self) -> bytes:
         """As bytes of JSON, indented, with its version set."""
-        versioned = msgspec.structs.replace(self, version=self._digest())
+        versioned = msgspec.structs.replace(self, version=self.digest())
         return msgspec.json.format(msgspec.json.encode(versioned), indent=1)
 
-    def _digest(self) -> str:
+    def digest(self) -> str:
+        """The version: a short hash of what makes the model what it is."""
         identity = {
             key: value for key, value in msgspec.to_builtins(self).items() if key not in _NOT_IDENTITY
         }
@@ -104,7 +105,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ArtifactError(
                 Problem(MANIFEST, f"cannot be read ({error})", hint="copy the folder again")
             ) from None
-        if manifest.version != manifest._digest():
+        if manifest.version != manifest.digest():
             raise ArtifactError(
                 Problem(MANIFEST, "was changed after it was saved", hint="save the model again")
             )

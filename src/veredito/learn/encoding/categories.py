@@ -232,7 +232,8 @@ class frequency_encoder(CategoryLearner):
 
     def numbers(self, values: pl.Series, counts: Matrix) -> Matrix:  # noqa: ARG002 - counts are all
         """The shares."""
-        return counts / counts.sum()
+        shares: Matrix = counts / counts.sum()
+        return shares
 
 
 class rank_encoder(CategoryLearner):
@@ -250,4 +251,5 @@ class rank_encoder(CategoryLearner):
 
     def numbers(self, values: pl.Series, counts: Matrix) -> Matrix:  # noqa: ARG002 - counts are all
         """The ranks."""
-        return np.argsort(np.argsort(-counts, kind="stable"), kind="stable") + 1.0
+        ranks: Matrix = np.argsort(np.argsort(-counts, kind="stable"), kind="stable").astype(np.float64) + 1.0
+        return ranks

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ArtifactError, MissingExtraError, Problem
-from ..block import Matrix
+from veredito.errors import ArtifactError, MissingExtraError, Problem
+from veredito.learn.block import Matrix
 
 _FLOAT64, _NORMAL, _ROW_MAJOR = 1, 0, 1  # C_API_DTYPE_FLOAT64, C_API_PREDICT_NORMAL, is_row_major
 _ONE_THREAD, _ALL_THREADS = b"num_threads=1 verbosity=-1", b"verbosity=-1"

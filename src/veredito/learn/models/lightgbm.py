@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from veredito.errors import LearnerError, MissingExtraError, Problem
+from veredito.learn.engines.lightgbm import CBooster
 from veredito.learn.learner import settle
 from veredito.learn.step import fitted
 
