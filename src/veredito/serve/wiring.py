@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from time import perf_counter
 from types import ModuleType
 from typing import Any
@@ -109,7 +110,7 @@ def _model_node(name: str, predictor: Predictor, row: str) -> vg.Node:
     return vg.Pure(name, predict, needs=(row, STAGES_INPUT))
 
 
-def _decision_nodes(policy: Policy, pre_policy: PrePolicy | None, nodes: Set[str]) -> list[vg.Node]:
+def _decision_nodes(policy: Policy, pre_policy: PrePolicy | None, nodes: AbstractSet[str]) -> list[vg.Node]:
     needs = (*(_need(name, nodes) for name in policy.needs), STAGES_INPUT)
     if pre_policy is None:
         return [vg.Pure(DECISION, _timed(policy), needs=needs)]
@@ -120,7 +121,7 @@ def _decision_nodes(policy: Policy, pre_policy: PrePolicy | None, nodes: Set[str
     ]
 
 
-def _need(name: str, nodes: Set[str]) -> str | vg.OutcomeOf:
+def _need(name: str, nodes: AbstractSet[str]) -> str | vg.OutcomeOf:
     """A rule's parameter is a node; ``<node>_outcome``, where there is no such node, is that node's outcome.
 
     Rules are mostly lambdas, which cannot be annotated as a pure node's parameters are.
