@@ -5,24 +5,29 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from veredito.record import KafkaSettings, ParquetSettings, RecordSettings, SensitiveField
 from veredito.serve import config
 from veredito.serve.stages import STAGES
 
 ROOT = Path(__file__).parents[1]
 
-SETTINGS = [
-    config.ServiceSettings,
-    config.DecisionSettings,
-    config.FallbackSettings,
-    config.ModelSettings,
-    config.AuthSettings,
-]
+SETTINGS = {
+    config.ServiceSettings: "service.md",
+    config.DecisionSettings: "service.md",
+    config.FallbackSettings: "service.md",
+    config.ModelSettings: "service.md",
+    config.AuthSettings: "service.md",
+    RecordSettings: "record.md",
+    ParquetSettings: "record.md",
+    KafkaSettings: "record.md",
+    SensitiveField: "record.md",
+}
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings.__name__)
 def test_every_setting_is_documented(settings):
-    """A key of the config has its place in the service's page."""
-    page = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+    """A key of the config has its place in its room's page."""
+    page = (ROOT / "docs" / SETTINGS[settings]).read_text(encoding="utf-8")
 
     missing = [
         field.name
