@@ -8,6 +8,9 @@ from .cleaning.bounds import capper, clip, floorer
 from .cleaning.impute import imputer, missing_flags
 from .cleaning.selecting import dropper, rename, selector
 from .cleaning.values import truncate_categories, value_mapper
+from .composition.per_segment import per_segment
+from .composition.side_by_side import side_by_side
+from .composition.when_missing import when_missing
 from .encoding.bins import binner, quantile_binner
 from .encoding.calendar import calendar, cyclic_time
 from .encoding.categories import count_encoder, frequency_encoder, label_encoder, rank_encoder
@@ -62,12 +65,14 @@ __all__ = [
     "missing_flags",
     "on",
     "one_hot",
+    "per_segment",
     "perturb",
     "pipeline",
     "quantile_binner",
     "rank_encoder",
     "rename",
     "selector",
+    "side_by_side",
     "splits",
     "standard_scaler",
     "step_kinds",
@@ -77,4 +82,5 @@ __all__ = [
     "validate",
     "value_mapper",
     "walk",
+    "when_missing",
 ]
