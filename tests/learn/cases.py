@@ -2,6 +2,8 @@
 
 import numpy as np
 import polars as pl
+import pytest
+from tests.learn.model_cases import MODELS, marks
 
 from veredito import learn
 
@@ -123,6 +125,7 @@ CASES = {
         validation=learn.on(fraction=0.2, name="validation"),
         early_stopping=3,
     ),
+    **MODELS,
     "pipeline": learn.pipeline(
         learn.imputer(["tenure"]),
         learn.capper(["amount", "tenure"]),
@@ -131,3 +134,6 @@ CASES = {
         learn.pipeline(learn.ecdf(prediction="p", into="rank", on=learn.on(fraction=0.3))),
     ),
 }
+
+PARAMETERS = [pytest.param(case, marks=marks(case)) for case in CASES]
+"""The cases for `parametrize`: those whose library is not installed are skipped."""

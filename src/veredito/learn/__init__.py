@@ -17,8 +17,12 @@ from .encoding.target import target_encoder
 from .functions import column_function, expression
 from .held_out import HeldOut, on
 from .learner import Fit, Fitted, Learner
+from .models.catboost import catboost_classifier, catboost_regressor
 from .models.lightgbm import lightgbm_classifier, lightgbm_regressor
+from .models.linear import linear_regression, logistic_regression
 from .models.model_step import ModelLearner, ModelStep, Training
+from .models.sklearn import sklearn_classifier, sklearn_regressor
+from .models.xgboost import xgboost_classifier, xgboost_regressor
 from .pipeline import Pipeline, pipeline
 from .preview import Preview
 from .step import Step, fitted, step_kinds, step_of, walk
@@ -41,6 +45,8 @@ __all__ = [
     "binner",
     "calendar",
     "capper",
+    "catboost_classifier",
+    "catboost_regressor",
     "clip",
     "column_function",
     "count_encoder",
@@ -57,6 +63,8 @@ __all__ = [
     "label_encoder",
     "lightgbm_classifier",
     "lightgbm_regressor",
+    "linear_regression",
+    "logistic_regression",
     "metrics",
     "min_max_scaler",
     "missing_flags",
@@ -68,6 +76,8 @@ __all__ = [
     "rank_encoder",
     "rename",
     "selector",
+    "sklearn_classifier",
+    "sklearn_regressor",
     "splits",
     "standard_scaler",
     "step_kinds",
@@ -77,4 +87,6 @@ __all__ = [
     "validate",
     "value_mapper",
     "walk",
+    "xgboost_classifier",
+    "xgboost_regressor",
 ]
