@@ -9,28 +9,26 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from veredito.errors import RecordError
 from veredito.record.layout import Column
 from veredito.record.outbox.disk import Disk
 from veredito.record.outbox.frames import Entry
 from veredito.record.outbox.reader import Batch
-from veredito.record.record import DecisionRecord, decode
 from veredito.record.settings import ParquetSettings
 from veredito.record.sinks import tables
+from veredito.record.sinks.rows import Row, RowReader
 from veredito.record.sinks.sink import Delivery, Gathering
 from veredito.types import Clock, SystemClock
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-_COMPACTED_ROWS_MAX = 500_000  # rows of a compacted file; bounds the memory of making one
+_COMPACTED_ROWS_MAX = 500_000  # of a compacted file; bounds the ids held while it is made
+_COMPACTED_BYTES_MAX = 2**30  # of its rows, as they are in memory; bounds the time that takes
 _GRACE_SECONDS = 300.0  # an hour is over for compaction when so much of the next has passed
 log = logging.getLogger("veredito.record")
 
@@ -99,10 +97,9 @@ class ParquetSink:
         disk: Disk | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._folder, self._columns, self._settings = folder, columns, settings
+        self._folder, self._reader, self._settings = folder, RowReader(columns), settings
         self._worker, self._disk, self._clock = worker, disk or Disk(), clock or SystemClock()
         self._written: set[Path] = set()  # partitions that may hold more than one file
-        self._next = 0
         self.gathering = Gathering(settings.rows_max, seconds=settings.gather_seconds)
 
     def open(self, sequence: int, stopping: threading.Event) -> None:  # noqa: ARG002 - a local disk has no long waits
@@ -117,25 +114,24 @@ class ParquetSink:
         for folder in {file.path.parent for file in remains}:
             self._disk.sync_folder(folder)
         self._written = {file.path.parent for file in files}
-        self._next = sequence
 
     def deliver(self, batch: Batch) -> Delivery:
         """Write one file for each hour that the batch touches."""
-        rows: dict[Path, list[tuple[DecisionRecord, bytes]]] = defaultdict(list)
+        hours: dict[int, list[Row]] = defaultdict(list)
         seen: set[str] = set()
         rejected: list[tuple[Entry, str]] = []
         for entry in batch.entries:
             try:
-                record = decode(entry.payload)
+                row = self._reader.read(entry.payload)
             except RecordError as error:
                 rejected.append((entry, str(error)))
                 continue
-            if record.decision_id not in seen:
-                seen.add(record.decision_id)
-                rows[self._partition(record)].append((record, entry.payload))
-        for folder, part in rows.items():
-            self._write(tables.table_of(part, self._columns), self._path(folder, batch.first, batch.next))
-        self._next = batch.next
+            if row.decision_id not in seen:
+                seen.add(row.decision_id)
+                hours[int(row.answered_at.timestamp() // 3600)].append(row)
+        for hour, rows in hours.items():
+            path = self._path(self._partition(hour), batch.first, batch.next)
+            self._write(path, functools.partial(tables.write, self._reader.table(rows)))
         return Delivery(len(batch.entries) - len(seen) - len(rejected), tuple(rejected))
 
     def tidy(self) -> None:
@@ -151,18 +147,23 @@ class ParquetSink:
     def close(self) -> None:
         """Nothing is held open between batches."""
 
-    def _partition(self, record: DecisionRecord) -> Path:
-        at = record.answered_at.astimezone(dt.UTC)
+    def _partition(self, hour: int) -> Path:
+        at = dt.datetime.fromtimestamp(3600 * hour, dt.UTC)
         return self._folder / f"date={at:%Y-%m-%d}" / f"hour={at:%H}"
 
     def _path(self, folder: Path, first: int, following: int) -> Path:
         return folder / f"{self._worker}-{first:020d}-{following:020d}.parquet"
 
-    def _write(self, table: pa.Table, path: Path) -> None:
+    def _write(self, path: Path, content: Callable[[Path], None]) -> None:
+        """Give a file its name once its content is on the disk; leave nothing of one that failed."""
         self._disk.make_folder(path.parent)
         temporary = path.with_name(f".{path.name}.tmp")
-        tables.write(table, temporary)
-        self._disk.publish(temporary, path)
+        try:
+            content(temporary)
+            self._disk.publish(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)  # a full disk is not to be filled with its half
+            raise
         self._written.add(path.parent)
 
     def _over(self, folder: Path) -> bool:
@@ -173,11 +174,11 @@ class ParquetSink:
     def _compact(self, folder: Path) -> None:
         for group in _groups(list_files(folder, self._worker)):
             try:
-                table = tables.merged([file.path for file in group])
+                path = self._path(folder, group[0].first, group[-1].next)
+                self._write(path, functools.partial(tables.merge, [file.path for file in group]))
             except tables.DifferentTypesError as error:
                 log.info("files of %s keep their own types: %s", folder, error)
                 continue
-            self._write(table, self._path(folder, group[0].first, group[-1].next))
             for file in group:
                 self._disk.remove(file.path)
             self._disk.sync_folder(folder)
@@ -186,12 +187,12 @@ class ParquetSink:
 def _groups(files: list[Covered]) -> list[list[Covered]]:
     """Neighbouring files whose rows together make a file of bounded size; single ones are left out."""
     groups: list[list[Covered]] = [[]]
-    rows = 0
+    rows = size = 0
     for file in files:
-        more = tables.rows_of(file.path)
-        if groups[-1] and rows + more > _COMPACTED_ROWS_MAX:
+        more_rows, more_bytes = tables.rows_and_bytes_of(file.path)
+        rows, size = rows + more_rows, size + more_bytes
+        if groups[-1] and (rows > _COMPACTED_ROWS_MAX or size > _COMPACTED_BYTES_MAX):
             groups.append([])
-            rows = 0
+            rows, size = more_rows, more_bytes
         groups[-1].append(file)
-        rows += more
     return [group for group in groups if len(group) > 1]
