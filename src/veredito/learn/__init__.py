@@ -17,9 +17,11 @@ from .encoding.categories import count_encoder, frequency_encoder, label_encoder
 from .encoding.one_hot import one_hot
 from .encoding.scaling import min_max_scaler, standard_scaler
 from .encoding.target import target_encoder
-from .functions import column_function, expression
+from .expressions import expression
+from .functions import column_function
 from .held_out import HeldOut, on
 from .learner import Fit, Fitted, Learner
+from .migration import from_fklearn, from_pickle
 from .models.lightgbm import lightgbm_classifier, lightgbm_regressor
 from .models.model_step import ModelLearner, ModelStep, Training
 from .pipeline import Pipeline, pipeline
@@ -55,6 +57,8 @@ __all__ = [
     "fitted",
     "floorer",
     "frequency_encoder",
+    "from_fklearn",
+    "from_pickle",
     "imputer",
     "isotonic_calibrator",
     "label_encoder",

@@ -199,7 +199,9 @@ class Preview:
         self.prefixes = tuple(dict.fromkeys((*self.prefixes, *prefixes)))
 
     def make_any(self) -> None:
-        """Columns of which nothing is known: every later need is taken to be met."""
+        """Columns of which nothing is known, old names among them: every later need is taken to be met."""
+        self.columns.clear()
+        self._original.clear()
         self.prefixes = ("",)
 
     def drop(self, names: Iterable[str]) -> None:
