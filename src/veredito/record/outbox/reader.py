@@ -51,7 +51,7 @@ class Reader:
     @property
     def waiting(self) -> int:
         """How many committed records were not read yet."""
-        return self._segments.committed - self.sequence
+        return max(0, self._segments.committed - self.sequence)
 
     def read(self, records_max: int, bytes_max: int) -> Batch | None:
         """The next batch; `None` if there is nothing to read.
@@ -85,10 +85,12 @@ class Reader:
             return [], self._skip_to(max(self._segments.oldest, self.sequence + 1))
         segment, bound = held
         found = self._scan(self._open(segment), records_max)
-        self._offset += found.consumed
-        entries = [entry for entry in found.entries if self.sequence <= entry.sequence < bound]
+        # Frames from the bound on are being committed at this moment, or were left by a commit that failed.
+        below = [entry for entry in found.entries if entry.sequence < bound]
+        self._offset += sum(frames.size(entry.payload) for entry in below)
+        entries = [entry for entry in below if entry.sequence >= self.sequence]
         if not entries:
-            return [], 0 if found.entries else self._pass_damage(self._open(segment), bound)
+            return [], 0 if below else self._pass_damage(self._open(segment), bound)
         lost = entries[-1].sequence + 1 - self.sequence - len(entries)
         self.sequence = entries[-1].sequence + 1
         return entries, lost
