@@ -8,15 +8,20 @@ from .cleaning.bounds import capper, clip, floorer
 from .cleaning.impute import imputer, missing_flags
 from .cleaning.selecting import dropper, rename, selector
 from .cleaning.values import truncate_categories, value_mapper
+from .composition.per_segment import per_segment
+from .composition.side_by_side import side_by_side
+from .composition.when_missing import when_missing
 from .encoding.bins import binner, quantile_binner
 from .encoding.calendar import calendar, cyclic_time
 from .encoding.categories import count_encoder, frequency_encoder, label_encoder, rank_encoder
 from .encoding.one_hot import one_hot
 from .encoding.scaling import min_max_scaler, standard_scaler
 from .encoding.target import target_encoder
-from .functions import column_function, expression
+from .expressions import expression
+from .functions import column_function
 from .held_out import HeldOut, on
 from .learner import Fit, Fitted, Learner
+from .migration import from_fklearn, from_pickle
 from .models.lightgbm import lightgbm_classifier, lightgbm_regressor
 from .models.model_step import ModelLearner, ModelStep, Training
 from .pipeline import Pipeline, pipeline
@@ -52,6 +57,8 @@ __all__ = [
     "fitted",
     "floorer",
     "frequency_encoder",
+    "from_fklearn",
+    "from_pickle",
     "imputer",
     "isotonic_calibrator",
     "label_encoder",
@@ -62,12 +69,14 @@ __all__ = [
     "missing_flags",
     "on",
     "one_hot",
+    "per_segment",
     "perturb",
     "pipeline",
     "quantile_binner",
     "rank_encoder",
     "rename",
     "selector",
+    "side_by_side",
     "splits",
     "standard_scaler",
     "step_kinds",
@@ -77,4 +86,5 @@ __all__ = [
     "validate",
     "value_mapper",
     "walk",
+    "when_missing",
 ]

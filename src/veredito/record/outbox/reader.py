@@ -84,13 +84,11 @@ class Reader:
         if held is None:
             return [], self._skip_to(max(self._segments.oldest, self.sequence + 1))
         segment, bound = held
-        found = self._scan(self._open(segment), records_max)
-        # Frames from the bound on are being committed at this moment, or were left by a commit that failed.
-        below = [entry for entry in found.entries if entry.sequence < bound]
-        self._offset += sum(frames.size(entry.payload) for entry in below)
-        entries = [entry for entry in below if entry.sequence >= self.sequence]
+        found = self._scan(self._open(segment), records_max, bound)
+        self._offset += found.consumed
+        entries = [entry for entry in found.entries if self.sequence <= entry.sequence]
         if not entries:
-            return [], 0 if below else self._pass_damage(self._open(segment), bound)
+            return [], 0 if found.entries else self._pass_damage(self._open(segment), bound)
         lost = entries[-1].sequence + 1 - self.sequence - len(entries)
         self.sequence = entries[-1].sequence + 1
         return entries, lost
@@ -102,11 +100,12 @@ class Reader:
             self._offset = frames.HEADER.size
         return self._file
 
-    def _scan(self, file: BinaryIO, records_max: int) -> frames.Scan:
+    def _scan(self, file: BinaryIO, records_max: int, bound: int) -> frames.Scan:
+        """Frames below the bound. Those of a commit under way can be seen already, and are not passed by."""
         chunk = _CHUNK_BYTES
         while True:
             data = os.pread(file.fileno(), chunk, self._offset)
-            found = frames.scan(data, entries_max=records_max)
+            found = frames.scan(data, entries_max=records_max, before=bound)
             if found.entries or found.stop != "more" or len(data) < chunk:
                 return found
             chunk *= 4  # one frame larger than the chunk
