@@ -10,18 +10,17 @@ import argparse
 import functools
 import json
 import operator
-import os
-import platform
 import statistics
-import time
 from pathlib import Path
 
+from bench.environments import make_environment
+from bench.machine import machine
 from bench.serving.measure import batch, check_answers, closed_loop, open_loop, write_bodies
 from bench.serving.prepare import prepare
 from bench.serving.report import report
-from bench.serving.servers import Server, make_environment
+from bench.serving.servers import Server
 from bench.serving.steps import STORE
-from bench.serving.subjects import BESIDE, SUBJECTS
+from bench.serving.subjects import BESIDE, REQUIREMENTS, SUBJECTS
 
 RESULTS = Path("bench/results")
 CONCURRENCY = (1, 16, 64)
@@ -117,23 +116,6 @@ def peers_in(serving):
     return [name for name in serving if name not in ("veredito", "limit", *BESIDE)]
 
 
-def machine():
-    """What it was measured on."""
-    facts = Path("/proc/cpuinfo").read_text().splitlines()
-    processor = next(
-        (line.partition(":")[2].strip() for line in facts if line.startswith("model name")), "unknown"
-    )
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return {
-        "processor": processor,
-        "cores": os.cpu_count(),
-        "memory_gb": round(memory),
-        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
-        "python": platform.python_version(),
-        "date": time.strftime("%Y-%m-%d"),
-    }
-
-
 def stored(name):
     path = RESULTS / name
     return json.loads(path.read_text()) if path.exists() else {}
@@ -148,7 +130,8 @@ def main():
     given = options()
     folder = prepare(STORE)
     for name in given.names:
-        make_environment(SUBJECTS[name])
+        if home := SUBJECTS[name].home:
+            make_environment(home, REQUIREMENTS / f"{home}.txt")
     rounds = [one_round(given.names, folder, given.seconds) for _ in range(given.rounds)]
     serving, service = stored("serving.json"), stored("service.json")
     for name in given.names:

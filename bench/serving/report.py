@@ -6,10 +6,11 @@ Only what is between the two marks in docs/benchmarks.md is rewritten.
 import json
 from pathlib import Path
 
-PAGE = Path("docs/benchmarks.md")
+from bench.machine import sentence
+from bench.page import PAGE, rewrite
+
 PLOT = Path("docs/serving.svg")
 RESULTS = Path("bench/results")
-BEGIN, END = "<!-- serving: begin -->", "<!-- serving: end -->"
 LABELS = {
     "veredito": "**veredito**",
     "limit": "the limit, by hand",
@@ -28,30 +29,18 @@ def report():
     """Rewrite the marked part of the page, and the plot."""
     serving = json.loads((RESULTS / "serving.json").read_text())
     service = json.loads((RESULTS / "service.json").read_text())
-    page = PAGE.read_text()
-    before, begun, rest = page.partition(BEGIN)
-    _, ended, after = rest.partition(END)
-    if not begun or not ended:
-        raise SystemExit(f"{PAGE} has lost its marks {BEGIN} and {END}")
-    PAGE.write_text(f"{before}{BEGIN}\n{text(serving, service)}\n{END}{after}")
+    rewrite("serving", text(serving, service), PAGE)
     plot(serving)
 
 
 def text(serving, service):
     """The whole marked part."""
     parts = [
-        machine(service["machine"]),
+        sentence(service["machine"]),
         closed_table(serving, service),
         "![requests per second](serving.svg)",
     ]
     return "\n\n".join([*parts, *targets(serving, service), rest_table(service)])
-
-
-def machine(facts):
-    return (
-        f"Measured {facts['date']} on {facts['cores']} cores of {facts['processor']}, {facts['memory_gb']} GB, "
-        f"{facts['system']}, Python {facts['python']}. Take the ratios, not the digits."
-    )
 
 
 def closed_table(serving, service):

@@ -1,7 +1,6 @@
-"""Starting and stopping a subject: its environment, its process group, how soon it is ready, what it weighs."""
+"""Starting and stopping a subject: its process group, how soon it is ready, what it weighs."""
 
 import contextlib
-import hashlib
 import http.client
 import json
 import os
@@ -10,31 +9,10 @@ import socket
 import subprocess
 import sys
 import time
-import venv
 from pathlib import Path
-
-from bench.serving.subjects import PEERS, REQUIREMENTS
 
 READY_SECONDS = 90
 STOP_SECONDS = 20
-
-
-def make_environment(subject):
-    """The subject's virtual environment with its pinned versions, made once for each version of the pins."""
-    if subject.home is None:
-        return
-    pins = REQUIREMENTS / f"{subject.home}.txt"
-    digest = hashlib.sha256(pins.read_bytes()).hexdigest()
-    folder = PEERS / subject.home
-    mark = folder / ".made"
-    if mark.exists() and mark.read_text() == digest:
-        return
-    print(f"{subject.name}: making {folder}", flush=True)
-    if not (folder / "bin" / "python").exists():
-        venv.EnvBuilder(with_pip=True, symlinks=True).create(folder)
-    pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--no-deps", "--requirement", pins], check=True)
-    mark.write_text(digest)
 
 
 class Server:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.environments import PEERS
 from bench.serving.rows import NUMBERS, TEXTS
 from bench.serving.steps import OUTPUTS, STORE
 
 BESIDE = ("mlserver_endpoint",)  # measured and shown, and not one of the comparison's seven
-PEERS = Path(".tools/peers")
 REQUIREMENTS = Path(__file__).parent / "requirements"
 
 CONFIG = """\

@@ -176,7 +176,7 @@ def test_report_rewrites_only_the_marked_part(tmp_path, monkeypatch):
     """The page around the marks stays, and the table has the fastest first."""
     pytest.importorskip("matplotlib")
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    page.write_text("before\n<!-- serving: begin -->\nold\n<!-- serving: end -->\nafter\n")
     facts = {"ready_s": 1.0, "rss_mb": 100.0}
     machine = {"date": "d", "cores": 2, "processor": "p", "memory_gb": 8, "system": "s", "python": "3"}
     (tmp_path / "serving.json").write_text(json.dumps({"mlserver": numbers(10.0), "limit": numbers(50.0)}))
