@@ -28,7 +28,7 @@ def prepare(folder=STORE, rows=ROWS, trees=300, count=REQUESTS):
     folder = Path(folder)
     asked = {"rows": rows, "trees": trees, "requests": count, "parameters": PARAMETERS}
     done = folder / "prepared.json"
-    if done.exists() and json.loads(done.read_text()) == asked:
+    if done.exists() and json.loads(done.read_text()) == asked and _loads(folder / "model"):
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     step = _trained(folder / "model", rows, trees)
@@ -39,6 +39,18 @@ def prepare(folder=STORE, rows=ROWS, trees=300, count=REQUESTS):
     _write(folder / "answers.json", Scorer(folder)(sent))
     _write(done, asked)
     return folder
+
+
+def _loads(folder):
+    """Whether the artifact is still one: its format, or a library's version, may have changed since."""
+    from veredito import model as vm
+    from veredito.errors import ArtifactError
+
+    try:
+        vm.load(folder)
+    except ArtifactError:
+        return False
+    return True
 
 
 def _trained(folder, rows, trees):

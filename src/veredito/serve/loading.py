@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +9,10 @@ from types import FunctionType
 from typing import Any
 
 import msgspec
-import polars as pl
 
 from veredito import model as vm
 from veredito.errors import ConfigError, OutputError, Problem, did_you_mean
-from veredito.model.artifact import PARITY
+from veredito.model.parity import PARITY, read_parity
 from veredito.schema import Schema
 from veredito.serve.answer import Told
 from veredito.serve.batching import Limits, Place, measured, place_of
@@ -58,14 +56,15 @@ def load(name: str, settings: ModelSettings, folder: Path, rows_max: int) -> Loa
     if problems := _gaps(adapters, model):
         raise ConfigError(problems)
     limits = Limits(settings.batch_rows_max, settings.batch_ms_max / 1e3, settings.waiting_rows_max)
-    place = _place(name, settings, model, artifact)
+    place = _place(name, settings, model, parity_rows(artifact, model))
     return Loaded(Predictor(model, rows_max, adapters), place, limits)
 
 
-def parity_rows(artifact: Path, schema: Schema) -> list[Any]:
-    """The rows that prove a model and that its in-schema allows, as structs: real ones, and edge cases."""
-    table = pl.read_ipc(io.BytesIO((artifact / PARITY).read_bytes())).select(schema.names)
-    return [schema.convert(row) for row in table.to_dicts() if not schema.check(row)]
+def parity_rows(artifact: Path, model: vm.Model) -> list[Any]:
+    """The rows that prove a model and that it answers, as structs of its in-schema: real ones, and edge cases."""
+    table = read_parity((artifact / PARITY).read_bytes(), model.rows).select(model.in_schema.names)
+    fitting = [row for row in table.to_dicts() if not model.in_schema.check(row)]
+    return [row for row in map(model.in_schema.convert, fitting) if _answerable(model, row)]
 
 
 def _adapters(settings: ModelSettings) -> Adapters:
@@ -114,10 +113,9 @@ def _absent(stage: str, adapter: str, needed: Any, available: tuple[str, ...]) -
     ]
 
 
-def _place(name: str, settings: ModelSettings, model: vm.Model, artifact: Path) -> Place:
+def _place(name: str, settings: ModelSettings, model: vm.Model, rows: list[Any]) -> Place:
     if settings.batching != "auto":
         return settings.batching
-    rows = [row for row in parity_rows(artifact, model.in_schema) if _answerable(model, row)]
     if not rows:
         return "thread"  # nothing is known of it, and a slow one there harms nobody
     alone, together = measured(model.rows, rows)
