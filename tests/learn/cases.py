@@ -2,6 +2,8 @@
 
 import numpy as np
 import polars as pl
+import pytest
+from tests.learn.model_cases import MODELS, marks
 
 from veredito import learn
 
@@ -123,6 +125,7 @@ CASES = {
         validation=learn.on(fraction=0.2, name="validation"),
         early_stopping=3,
     ),
+    **MODELS,
     "pipeline_with_a_column_of_its_own": learn.pipeline(
         learn.column_function(np.hypot, columns=["amount", "age"], into="length"),
         learn.ecdf(prediction="length", into="rank"),
@@ -172,3 +175,6 @@ CASES = {
         learn.pipeline(learn.ecdf(prediction="p", into="rank", on=learn.on(fraction=0.3))),
     ),
 }
+
+PARAMETERS = [pytest.param(case, marks=marks(case)) for case in CASES]
+"""The cases for `parametrize`: those whose library is not installed are skipped."""

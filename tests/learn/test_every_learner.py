@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from tests.learn.cases import CASES, payments, strange
+from tests.learn.cases import CASES, PARAMETERS, payments, strange
 from tests.learn.paths import assert_both_paths_agree, assert_same, restored
 
 from veredito import learn
@@ -35,7 +35,7 @@ def test_every_shipped_learner_has_a_case():
     assert {name for name in shipped if f"{name}(" not in used} == set()
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", PARAMETERS)
 class TestEveryLearner:
     def test_table_and_rows_agree_on_training_data(self, case, fitted):
         """The two executions give the same numbers, for many rows and for one."""

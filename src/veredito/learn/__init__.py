@@ -22,8 +22,12 @@ from .functions import column_function
 from .held_out import HeldOut, on
 from .learner import Fit, Fitted, Learner
 from .migration import from_fklearn, from_pickle
+from .models.catboost import catboost_classifier, catboost_regressor
 from .models.lightgbm import lightgbm_classifier, lightgbm_regressor
+from .models.linear import linear_regression, logistic_regression
 from .models.model_step import ModelLearner, ModelStep, Training
+from .models.sklearn import sklearn_classifier, sklearn_regressor
+from .models.xgboost import xgboost_classifier, xgboost_regressor
 from .pipeline import Pipeline, pipeline
 from .preview import Preview
 from .step import Step, fitted, step_kinds, step_of, walk
@@ -46,6 +50,8 @@ __all__ = [
     "binner",
     "calendar",
     "capper",
+    "catboost_classifier",
+    "catboost_regressor",
     "clip",
     "column_function",
     "count_encoder",
@@ -64,6 +70,8 @@ __all__ = [
     "label_encoder",
     "lightgbm_classifier",
     "lightgbm_regressor",
+    "linear_regression",
+    "logistic_regression",
     "metrics",
     "min_max_scaler",
     "missing_flags",
@@ -78,6 +86,8 @@ __all__ = [
     "rename",
     "selector",
     "side_by_side",
+    "sklearn_classifier",
+    "sklearn_regressor",
     "splits",
     "standard_scaler",
     "step_kinds",
@@ -88,4 +98,6 @@ __all__ = [
     "value_mapper",
     "walk",
     "when_missing",
+    "xgboost_classifier",
+    "xgboost_regressor",
 ]

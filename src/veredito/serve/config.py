@@ -20,6 +20,7 @@ from veredito.decide import PrePolicy
 from veredito.errors import ConfigError, Problem
 from veredito.record import RecordSettings
 from veredito.schema import read_settings
+from veredito.sources import check
 
 ENVIRONMENT_PREFIX = "VEREDITO__"
 
@@ -150,10 +151,18 @@ def read_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
         ConfigError: the file cannot be read, is not TOML, or has problems; all are listed.
     """
     environment = os.environ if environment is None else environment
-    config, problems = read_settings(Config, _with_environment(_toml(path), environment), "")
+    table = _with_environment(_toml(path), environment)
+    config, problems = read_settings(Config, table, "")
     if config is None:
-        raise ConfigError(problems, title=f"{path.name} is invalid")
+        raise ConfigError([*problems, *_source_problems(table)], title=f"{path.name} is invalid")
     return config
+
+
+def _source_problems(table: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the sources of a config that cannot be read as a whole."""
+    tables = table.get("sources")
+    named = tables.items() if isinstance(tables, Mapping) else ()
+    return [problem for name, inner in named if isinstance(inner, Mapping) for problem in check(name, inner)]
 
 
 def config_hash(config: Config) -> str:
