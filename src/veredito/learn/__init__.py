@@ -1,6 +1,6 @@
 """Learners: table in, table out; train with one small interface, and serve what was trained."""
 
-from . import metrics, perturb, splits
+from . import metrics, perturb, plots, splits
 from .after.calibration import isotonic_calibrator
 from .after.ranks import discrete_ecdf, ecdf
 from .block import Block, Kernel, Layout
@@ -85,6 +85,7 @@ __all__ = [
     "per_segment",
     "perturb",
     "pipeline",
+    "plots",
     "quantile_binner",
     "rank_encoder",
     "rename",

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic
 from tests.record.sinks.proxy import Proxy
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "kafka"
@@ -48,7 +48,7 @@ class Broker:
             "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT",
         )
         self.proxy.target = ("127.0.0.1", behind)
-        self.admin = AdminClient({"bootstrap.servers": self.servers})
+        self.admin = AdminClient({"bootstrap.servers": self.servers, "log_level": 0})
 
     def start(self):
         self._script("start")
@@ -71,15 +71,9 @@ class Broker:
         made[name].result(60)
         return name
 
-    def configure_topic(self, name, **config):
-        resource = ConfigResource(ConfigResource.Type.TOPIC, name)
-        for key, value in config.items():
-            resource.set_config(key.replace("_", "."), str(value))
-        self.admin.alter_configs([resource])[resource].result(60)
-
     def messages(self, topic):
         """All that a topic holds, partition by partition, in the order of its log."""
-        consumer = Consumer({"bootstrap.servers": self.servers, "group.id": "tests"})
+        consumer = Consumer({"bootstrap.servers": self.servers, "group.id": "tests", "log_level": 0})
         try:
             partitions = consumer.list_topics(topic, 60).topics[topic].partitions
             ends = {

@@ -1,66 +1,15 @@
-"""The topic: every record is a message, in the order of its entity, whatever befalls the broker."""
-
-import asyncio
-import contextlib
-from collections import defaultdict
+"""The topic: every record is a message, in the order of its entity."""
 
 import msgspec
 import pytest
-from tests.record.conftest import LAYOUT, make_record, make_settings
+from tests.record.conftest import make_record
+from tests.record.sinks.delivering import append, expected_orders, ids, once, orders, random_text, recording
 
-from veredito.record import KafkaSettings, ParquetSettings, Recorder
+from veredito.errors import ConfigError
+from veredito.record import KafkaSettings
 from veredito.record.record import decode
 
 pytestmark = pytest.mark.timeout(300)  # the first test may have to fetch Kafka
-
-
-@contextlib.contextmanager
-def recording(folder, servers, topic, properties=None, **kafka):
-    """A recorder whose only sink is the topic."""
-    settings = make_settings(
-        folder,
-        outbox_bytes_max=2**26,
-        segment_bytes=2**20,
-        parquet=ParquetSettings(enabled=False),
-        kafka=KafkaSettings(servers=servers, topic=topic, properties=properties or {}, **kafka),
-    )
-    recorder = Recorder.open(settings, LAYOUT)
-    try:
-        yield recorder
-    finally:
-        recorder.close(2)
-
-
-def append(recorder, records):
-    async def all_of_them():
-        await asyncio.gather(*(recorder.append(record) for record in records))
-
-    asyncio.run(all_of_them())
-    return [record.decision_id for record in records]
-
-
-def ids(messages):
-    return [message.headers["id"] for message in messages]
-
-
-def once(messages):
-    """What a reader has who takes each id once, its first message."""
-    return list({message.headers["id"]: message for message in reversed(messages)}.values())[::-1]
-
-
-def orders(messages):
-    """For each key the ids in the order of the log."""
-    by_key = defaultdict(list)
-    for message in once(messages):
-        by_key[message.key].append(message.headers["id"])
-    return by_key
-
-
-def expected_orders(records):
-    by_key = defaultdict(list)
-    for record in records:
-        by_key[record.key].append(record.decision_id)
-    return by_key
 
 
 def test_a_record_is_a_message_with_its_entity_as_key_and_headers(tmp_path, broker, topic):
@@ -122,3 +71,57 @@ def test_what_the_guarantees_rest_on_cannot_be_set(name):
     """It is said when the config is read."""
     with pytest.raises(ValueError, match=f"{name} cannot be set"):
         KafkaSettings(servers="127.0.0.1:1", topic="t", properties={name: 0})
+
+
+def test_a_property_that_the_library_does_not_know_is_said_at_start(tmp_path):
+    """Not at the first batch, in a thread."""
+    with (
+        pytest.raises(ConfigError, match=r"\[record.kafka\].properties: No such configuration property"),
+        recording(tmp_path, "127.0.0.1:1", "t", {"compresion": "zstd"}),
+    ):
+        pass
+
+
+def test_a_message_that_the_topic_never_takes_is_rejected_alone(tmp_path, broker):
+    """The broker refuses it with all that shared its request; they are delivered, in order, it is kept."""
+    topic = broker.make_topic("small-messages", max_message_bytes=20_000)
+    records = [make_record(i, error=random_text(40_000) if i == 150 else None) for i in range(300)]
+    with recording(tmp_path, broker.servers, topic) as recorder:
+        append(recorder, records)
+        assert recorder.drain(60)
+        accounts = recorder.accounts()
+
+    large = records.pop(150)
+    assert orders(broker.messages(topic)) == expected_orders(records)
+    (kept,) = tmp_path.rglob("rejected/kafka-*.jsonl")
+    assert large.decision_id in kept.read_text()
+    assert (accounts.sinks["kafka"].delivered, accounts.sinks["kafka"].rejected) == (299, 1)
+    assert accounts.balanced
+
+
+def test_a_message_over_the_librarys_own_limit_is_rejected_without_a_try(tmp_path, broker, topic):
+    """It never leaves the machine, and holds nobody up."""
+    records = [make_record(0), make_record(1, error=random_text(40_000)), make_record(2)]
+    with recording(tmp_path, broker.servers, topic, {"message.max.bytes": 20_000}) as recorder:
+        append(recorder, records)
+        assert recorder.drain(60)
+        accounts = recorder.accounts()
+
+    assert ids(broker.messages(topic)) == [records[0].decision_id, records[2].decision_id]
+    assert (accounts.sinks["kafka"].rejected, accounts.sinks["kafka"].failures) == (1, 0)
+
+
+def test_requests_over_the_topics_limit_become_smaller(tmp_path, broker):
+    """When each message fits and a request of many does not, nothing is rejected, and it is learned."""
+    topic = broker.make_topic("small-requests", max_message_bytes=100_000)
+    records = [make_record(i, error=random_text(2_000)) for i in range(600)]
+    properties = {"compression.type": "none", "linger.ms": 50}
+    with recording(tmp_path, broker.servers, topic, properties, batch_records_max=150) as recorder:
+        append(recorder, records)
+        assert recorder.drain(60)
+        accounts = recorder.accounts()
+
+    messages = broker.messages(topic)
+    assert orders(messages) == expected_orders(records)
+    assert accounts.sinks["kafka"].rejected == 0
+    assert ids(messages[-100:]) == ids(once(messages[-100:]))
