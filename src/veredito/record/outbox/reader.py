@@ -51,7 +51,7 @@ class Reader:
     @property
     def waiting(self) -> int:
         """How many committed records were not read yet."""
-        return self._segments.committed - self.sequence
+        return max(0, self._segments.committed - self.sequence)
 
     def read(self, records_max: int, bytes_max: int) -> Batch | None:
         """The next batch; `None` if there is nothing to read.
