@@ -102,14 +102,14 @@ def _check_names(columns: Sequence[Column]) -> None:
         raise ConfigError(problems)
 
 
-def _fixed(name: str, kind: ColumnKind) -> Column:
-    return Column(name, kind, (name,))
+def _fixed(name: str, kind: ColumnKind, *, column: str = "") -> Column:
+    return Column(column or name, kind, (name,))
 
 
 _FIXED = (
     _fixed("decision_id", "text"),
     _fixed("format", "int"),
-    _fixed("at", "timestamp"),
+    _fixed("at", "timestamp", column="event_at"),  # AT alone is a word of SQL
     _fixed("received_at", "timestamp"),
     _fixed("answered_at", "timestamp"),
     _fixed("service", "text"),

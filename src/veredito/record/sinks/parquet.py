@@ -20,6 +20,7 @@ from veredito.errors import RecordError
 from veredito.record.layout import Column
 from veredito.record.outbox.disk import Disk
 from veredito.record.outbox.frames import Entry
+from veredito.record.outbox.identity import identity
 from veredito.record.outbox.reader import Batch
 from veredito.record.settings import ParquetSettings
 from veredito.record.sinks import tables
@@ -30,36 +31,37 @@ from veredito.types import Clock, SystemClock
 _COMPACTED_ROWS_MAX = 500_000  # of a compacted file; bounds the ids held while it is made
 _COMPACTED_BYTES_MAX = 2**30  # of its rows, as they are in memory; bounds the time that takes
 _GRACE_SECONDS = 300.0  # an hour is over for compaction when so much of the next has passed
+_AGAIN_SECONDS = 600.0  # after an hour could not be compacted
 log = logging.getLogger("veredito.record")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, order=True)
 class Covered:
-    """A file of the table: which worker's records from `first` up to `next` it may hold."""
+    """A file of the table: which outbox's records from `first` up to `next` it may hold."""
 
     first: int
     next: int
-    worker: str
+    outbox: str
     path: Path
 
     @classmethod
     def at(cls, path: Path) -> Covered | None:
         """What a file's name says; `None` for a file that is not ours."""
-        worker, _, numbers = path.stem.partition("-")
+        outbox, _, numbers = path.stem.partition("-")
         first, _, following = numbers.partition("-")
         if not (first.isdigit() and following.isdigit()):
             return None
-        return cls(int(first), int(following), worker, path)
+        return cls(int(first), int(following), outbox, path)
 
     def within(self, other: Covered) -> bool:
         """Whether another file of the partition was made from this one."""
         return self != other and other.first <= self.first and self.next <= other.next
 
 
-def list_files(folder: Path, worker: str) -> list[Covered]:
-    """A worker's files in a folder and the partitions inside, in order."""
+def list_files(folder: Path, outbox: str) -> list[Covered]:
+    """An outbox's files in a folder and the partitions inside, in order."""
     found = (Covered.at(path) for path in folder.rglob("*.parquet"))
-    return sorted(file for file in found if file is not None and file.worker == worker)
+    return sorted(file for file in found if file is not None and file.outbox == outbox)
 
 
 def remains_of(files: Iterable[Covered], sequence: int) -> list[Covered]:
@@ -80,7 +82,7 @@ class ParquetSink:
         folder: of the table.
         columns: what to read off a record.
         settings: sizes and times.
-        worker: which outbox this is; a table may be written by several.
+        outbox: the folder of the outbox that feeds it; a table may be written from several.
         disk: the file operations.
         clock: tells when an hour is over.
     """
@@ -93,27 +95,29 @@ class ParquetSink:
         columns: list[Column],
         settings: ParquetSettings,
         *,
-        worker: str = "0",
+        outbox: Path,
         disk: Disk | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._folder, self._reader, self._settings = folder, RowReader(columns), settings
-        self._worker, self._disk, self._clock = worker, disk or Disk(), clock or SystemClock()
-        self._written: set[Path] = set()  # partitions that may hold more than one file
+        self._outbox, self._disk, self._clock = outbox, disk or Disk(), clock or SystemClock()
+        self._identity = ""
+        self._written: dict[Path, float] = {}  # partitions that may hold several files; not looked at before
         self.gathering = Gathering(settings.rows_max, seconds=settings.gather_seconds)
 
     def open(self, sequence: int, stopping: threading.Event) -> None:  # noqa: ARG002 - a local disk has no long waits
         """Remove what a crash left."""
+        self._identity = identity(self._outbox, self._disk)
         self._disk.make_folder(self._folder)
-        for temporary in self._folder.rglob(f".{self._worker}-*.tmp"):
+        for temporary in self._folder.rglob(f".{self._identity}-*.tmp"):
             self._disk.remove(temporary)
-        files = list_files(self._folder, self._worker)
+        files = list_files(self._folder, self._identity)
         remains = remains_of(files, sequence)
         for file in remains:
             self._disk.remove(file.path)
         for folder in {file.path.parent for file in remains}:
             self._disk.sync_folder(folder)
-        self._written = {file.path.parent for file in files}
+        self._written = {file.path.parent: 0.0 for file in files}
 
     def deliver(self, batch: Batch) -> Delivery:
         """Write one file for each hour that the batch touches."""
@@ -128,21 +132,27 @@ class ParquetSink:
                 continue
             if row.decision_id not in seen:
                 seen.add(row.decision_id)
-                hours[int(row.answered_at.timestamp() // 3600)].append(row)
+                hours[row.hour].append(row)
         for hour, rows in hours.items():
             path = self._path(self._partition(hour), batch.first, batch.next)
             self._write(path, functools.partial(tables.write, self._reader.table(rows)))
         return Delivery(len(batch.entries) - len(seen) - len(rejected), tuple(rejected))
 
     def tidy(self) -> None:
-        """Make one file of the small ones of an hour that is over."""
+        """Make one file of the small ones of an hour that is over.
+
+        Raises:
+            OSError: the disk fails. The hour is tried again later, other hours before.
+            ValueError: a file cannot be read; likewise.
+        """
         if not self._settings.compact:
             return
-        for folder in sorted(self._written):
-            if self._over(folder):
-                self._compact(folder)
-                self._written.discard(folder)
-                return
+        now = self._clock.time()
+        over = (folder for folder, since in self._written.items() if since <= now and self._over(folder))
+        if (folder := min(over, default=None)) is not None:
+            self._written[folder] = now + _AGAIN_SECONDS
+            self._compact(folder)
+            del self._written[folder]
 
     def close(self) -> None:
         """Nothing is held open between batches."""
@@ -152,7 +162,7 @@ class ParquetSink:
         return self._folder / f"date={at:%Y-%m-%d}" / f"hour={at:%H}"
 
     def _path(self, folder: Path, first: int, following: int) -> Path:
-        return folder / f"{self._worker}-{first:020d}-{following:020d}.parquet"
+        return folder / f"{self._identity}-{first:020d}-{following:020d}.parquet"
 
     def _write(self, path: Path, content: Callable[[Path], None]) -> None:
         """Give a file its name once its content is on the disk; leave nothing of one that failed."""
@@ -164,7 +174,7 @@ class ParquetSink:
         except BaseException:
             temporary.unlink(missing_ok=True)  # a full disk is not to be filled with its half
             raise
-        self._written.add(path.parent)
+        self._written.setdefault(path.parent, 0.0)
 
     def _over(self, folder: Path) -> bool:
         day, hour = folder.parent.name.partition("=")[2], folder.name.partition("=")[2]
@@ -172,7 +182,7 @@ class ParquetSink:
         return self._clock.time() > begin.timestamp() + 3600 + _GRACE_SECONDS
 
     def _compact(self, folder: Path) -> None:
-        for group in _groups(list_files(folder, self._worker)):
+        for group in _groups(list_files(folder, self._identity)):
             try:
                 path = self._path(folder, group[0].first, group[-1].next)
                 self._write(path, functools.partial(tables.merge, [file.path for file in group]))
@@ -180,7 +190,10 @@ class ParquetSink:
                 log.info("files of %s keep their own types: %s", folder, error)
                 continue
             for file in group:
-                self._disk.remove(file.path)
+                if (
+                    file.path != path
+                ):  # where an old file could not be removed the last time, it is among them
+                    self._disk.remove(file.path)
             self._disk.sync_folder(folder)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from veredito.errors import RecordError
 from veredito.record.layout import WHOLE, Column, ColumnKind
 from veredito.record.record import decode
 
@@ -43,10 +44,10 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Row:
-    """A record that was read: its id, when it was answered, and its columns' values."""
+    """A record that was read: its id, the hour it was answered in since 1970, and its columns' values."""
 
     decision_id: str
-    answered_at: dt.datetime
+    hour: int
     values: Any
     payload: bytes
 
@@ -84,14 +85,21 @@ class RowReader:
         try:
             payload.decode()  # what is passed over is not looked at, and the whole record is a column of text
             values = self._tree.decode(payload)
-            decision_id, answered_at = self._id(values), self._time(values)
         except _UNREADABLE:
-            decision_id = answered_at = None
-        if decision_id is None or answered_at is None or answered_at.tzinfo is None:
-            record = decode(payload)
-            decision_id, answered_at = record.decision_id, record.answered_at
+            return self._read_any(payload)
+        decision_id, answered_at = self._id(values), self._time(values)
+        if decision_id is None or answered_at is None:
+            return self._read_any(payload)
+        return Row(decision_id, _hour(answered_at), values, payload)
+
+    def _read_any(self, payload: bytes) -> Row:
+        """A record of which some fields have another form than their columns."""
+        record = decode(payload)
+        try:
             values = self._tree.fit(msgspec.json.decode(payload))
-        return Row(decision_id, answered_at, values, payload)
+        except _UNREADABLE as error:
+            raise RecordError(f"not a decision record: {error}") from error
+        return Row(record.decision_id, _hour(record.answered_at), values, payload)
 
     def table(self, rows: Sequence[Row]) -> pa.Table:
         """One row a record, one column each, and the whole record's JSON."""
@@ -163,6 +171,13 @@ class _Branch:
             return self.decode(kept)
         except _UNREADABLE:
             return self.fit(_loads(kept))
+
+
+def _hour(at: dt.datetime) -> int:
+    try:
+        return int(at.astimezone(dt.UTC).timestamp() // 3600)
+    except OverflowError as error:
+        raise RecordError("not a decision record: answered_at is out of range") from error
 
 
 def _below(kinds: Mapping[tuple[str, ...], ColumnKind], name: str) -> dict[tuple[str, ...], ColumnKind]:
