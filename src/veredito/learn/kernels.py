@@ -26,8 +26,9 @@ def over(
     return kernel
 
 
-Change: TypeAlias = Callable[[Matrix], None]
-"""Changes columns in place, shape (rows, columns), or (columns,) for one row; element by element."""
+Change: TypeAlias = Callable[[Matrix], object]
+"""Changes columns in place, shape (rows, columns), or (columns,) for one row; element by element.
+What it returns is not looked at."""
 
 
 class InPlace:
@@ -43,6 +44,7 @@ class InPlace:
         self.where, self.changes = where, changes
 
     def __call__(self, block: Block) -> None:
+        """Change the columns."""
         numbers = block.numbers
         # numpy is twice as fast on the one dimension of a row as on a matrix of one row.
         view = numbers[0, self.where] if numbers.shape[0] == 1 else numbers[:, self.where]
@@ -78,6 +80,7 @@ class InOrder:
         self.kernels = kernels
 
     def __call__(self, block: Block) -> None:
+        """Run them."""
         for kernel in self.kernels:
             kernel(block)
 
