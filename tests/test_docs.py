@@ -1,5 +1,6 @@
-"""The documents say what is there: every setting, every endpoint, every command."""
+"""The documents say what is there: every setting, every endpoint, every command; and their examples run."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -45,11 +46,26 @@ def test_every_stage_is_documented():
     assert [stage for stage in STAGES if f"`{stage}`" not in page] == []
 
 
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
 @pytest.mark.parametrize(
     "page",
-    sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]),
+    [page for page in PAGES if BLOCK.search(page.read_text(encoding="utf-8"))],
     ids=lambda p: p.name,
 )
+def test_examples_run(page, tmp_path, monkeypatch):
+    """The Python of a page runs from top to bottom as one program; what a reader need not see is in a comment."""
+    monkeypatch.chdir(tmp_path)
+    text, names = page.read_text(encoding="utf-8"), {"__name__": page.stem}
+    for block in BLOCK.finditer(text):
+        above = text.count("\n", 0, block.start(1))  # so that a traceback names the page's own line
+
+        exec(compile("\n" * above + block[1], page, "exec"), names)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_between_pages_lead_somewhere(page):
     """A relative link names a file that exists."""
     text = page.read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ if not Path("/proc/self/cwd").exists():
 pytest.importorskip("lightgbm")
 pytest.importorskip("matplotlib")
 
-SRC = Path(os.environ.get("OVERLAY", Path(__file__).parents[2] / "src"))
+SRC = Path(__file__).parents[2] / "src"
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(SRC), "COLUMNS": "200"}
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 import polars as pl
+import pytest
+from tests.learn.model_cases import MODELS, marks
 
 from veredito import learn
 
@@ -123,6 +125,48 @@ CASES = {
         validation=learn.on(fraction=0.2, name="validation"),
         early_stopping=3,
     ),
+    **MODELS,
+    "pipeline_with_a_column_of_its_own": learn.pipeline(
+        learn.column_function(np.hypot, columns=["amount", "age"], into="length"),
+        learn.ecdf(prediction="length", into="rank"),
+        learn.dropper(["length"]),
+    ),
+    "side_by_side": learn.side_by_side(
+        learn.capper(["amount"], bounds={"amount": 20}),
+        learn.ecdf(prediction="amount", into="rank"),
+        learn.pipeline(learn.label_encoder(["merchant"]), learn.missing_flags(["merchant", "tenure"])),
+        learn.one_hot(["country"]),
+    ),
+    "per_segment": learn.per_segment(
+        learn.pipeline(
+            learn.capper(["amount"]),
+            learn.target_encoder(["merchant"], target="fraud"),
+            learn.lightgbm_classifier(["amount", "merchant"], target="fraud", num_trees=4),
+            learn.ecdf(on=learn.on(fraction=0.3)),
+        ),
+        by="country",
+    ),
+    "per_segment_of_numbers": learn.per_segment(
+        learn.side_by_side(
+            learn.one_hot(["merchant"], keep=True),
+            learn.imputer(["tenure", "country"], strategy="most_frequent"),
+        ),
+        by="mcc",
+        rows_min=30,
+        otherwise="missing",
+    ),
+    "when_missing": learn.when_missing(
+        ["tenure", "merchant"],
+        then=learn.pipeline(
+            learn.standard_scaler(["age"]),
+            learn.lightgbm_regressor(["amount", "age"], target="loss", num_trees=4, into="p"),
+            learn.dropper(["country"]),
+        ),
+        otherwise=learn.pipeline(
+            learn.lightgbm_regressor(["amount", "tenure", "merchant"], target="loss", num_trees=4, into="p"),
+            learn.truncate_categories(["merchant"], share=0.1),
+        ),
+    ),
     "pipeline": learn.pipeline(
         learn.imputer(["tenure"]),
         learn.capper(["amount", "tenure"]),
@@ -131,3 +175,6 @@ CASES = {
         learn.pipeline(learn.ecdf(prediction="p", into="rank", on=learn.on(fraction=0.3))),
     ),
 }
+
+PARAMETERS = [pytest.param(case, marks=marks(case)) for case in CASES]
+"""The cases for `parametrize`: those whose library is not installed are skipped."""

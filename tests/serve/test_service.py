@@ -72,6 +72,26 @@ class TestDecide:
         assert {"in_schema", "fetching", "in_adapter", "model", "out_adapter", "policy"} <= set(named)
         assert post(service, "/v1/decide", EVENT).headers["server-timing"] is None
 
+    def test_a_rule_can_ask_how_a_value_came_to_be(self, project):
+        """A default that stood in is told from an answer, and what the rule read is in the record."""
+        module = project / "payments.py"
+        text = module.read_text().replace(
+            'when=lambda customer: customer is None, action="review", reason="customer unknown"',
+            'when=lambda customer_outcome: not customer_outcome.ok, action="review", reason="nobody to ask"',
+        )
+        failing = text.replace("return await customers.get(payment.customer_id)", "raise OSError")
+        module.write_text(
+            failing.replace("async def customer(payment, customers)", "async def customer(payment)")
+        )
+
+        with running_service(project / "service.toml") as service:
+            reply = post(service, "/v1/decide", EVENT)
+            table = records(project, service)
+
+        assert (reply.json["action"], reply.json["reasons"]) == ("review", ["nobody to ask"])
+        rules = json.loads(table["rules"][0])
+        assert rules[1] == {"rule": "R2", "fired": True, "read": {"customer_outcome.ok": False}}
+
     def test_a_failing_decision_becomes_the_declared_fallback(self, project, service):
         """A rule that cannot be evaluated is no approval."""
         assert service.stop() == 0

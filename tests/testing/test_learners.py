@@ -5,6 +5,7 @@ import dataclasses
 import polars as pl
 import pytest
 from tests.learn.cases import CASES, payments
+from tests.learn.model_cases import marks
 
 from veredito import learn
 from veredito.learn import Fit, Learner, Step, fitted
@@ -16,7 +17,7 @@ PAYMENTS = payments(150)
 def checks():
     for case, learner in CASES.items():
         for check in yield_checks(learner, PAYMENTS):
-            yield pytest.param(check, id=f"{case}:{check.name}")
+            yield pytest.param(check, id=f"{case}:{check.name}", marks=marks(case))
 
 
 @pytest.mark.parametrize("check", list(checks()))

@@ -23,7 +23,8 @@ class Rule:
 
     Args:
         name: short and unique, such as ``R1``.
-        when: the condition: a function whose parameter names are nodes of the graph; returns a bool.
+        when: the condition: a function whose parameter names are nodes of the graph, or ``<node>_outcome``
+            for how a node's value came to be; returns a bool.
         action: what to do when it holds.
         reason: why, for the person who asks.
 

@@ -58,6 +58,7 @@ class Reaper:
             *why: the cancellation's message: `LATE` where it was over its budget.
         """
         if task.done():
+            _take_note(task)
             return
         self.detached_total += 1
         self._held.add(task)
@@ -71,8 +72,12 @@ class Reaper:
     def _ended(self, task: Any) -> None:
         self._held.discard(task)
         self.full = len(self._held) >= self.detached_max
-        if not task.cancelled():
-            task.exception()  # a late failure has no reader: asking for it keeps the loop from reporting it
+        _take_note(task)
+
+
+def _take_note(task: Any) -> None:
+    if not task.cancelled():
+        task.exception()  # such a failure has no reader: asking for it keeps the loop from reporting it
 
 
 reaper = Reaper()

@@ -1,18 +1,14 @@
-"""Columns from a user's own code: a function of numpy arrays, or a Polars expression.
+"""Columns from a user's own function of numpy arrays.
 
-A saved step refers to a function by its module and name, so it must be importable where it is loaded. An
-expression is saved as Polars' own JSON; one that calls Python inside is refused, because loading it would
-unpickle code.
+A saved step refers to a function by its module and name, so it must be importable where it is loaded; one that
+is not can be fitted, and not saved.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import importlib
-import io
-import json
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -20,12 +16,11 @@ import numpy as np
 import polars as pl
 
 from veredito.errors import LearnerError, Problem
-from veredito.learn.arrays import Want, array, column, want_of
+from veredito.learn.arrays import Want, array, column
 from veredito.learn.block import Block, Kernel, Layout, Matrix
-from veredito.learn.kernels import through_table
 from veredito.learn.learner import Fit, Learner, names_of, settle
 from veredito.learn.preview import Preview
-from veredito.learn.step import Step, fitted
+from veredito.learn.step import Step
 
 ArrayFunction = Callable[..., Any]
 
@@ -49,6 +44,11 @@ class ColumnFunction(Step, kind="column_function"):
             LearnerError: the function cannot be imported by name.
         """
         return super().params() | {"function": name_of(self.call)}
+
+    @property
+    def log_state(self) -> dict[str, Any]:
+        """The function by the name it has, importable or not."""
+        return super().params() | {"function": _shown(self.call)}
 
     @property
     def needs(self) -> dict[str, Want]:
@@ -111,7 +111,7 @@ def name_of(function: Any) -> str:
         found = named(name)
     except LearnerError:
         found = None
-    if found is not function:
+    if found is not function or name.startswith("__main__:"):
         hint = "define it at the top of a module, and give it by that name"
         raise LearnerError(
             Problem("step 'column_function'", f"{_shown(function)} cannot be saved", hint=hint)
@@ -176,150 +176,3 @@ class column_function(Learner):
     def fit(self, table: pl.DataFrame) -> Fit:  # noqa: ARG002 - nothing is learned
         """Nothing is learned."""
         return Fit(ColumnFunction(self.function, tuple(self.columns), tuple(self.into or self.columns)))
-
-
-class Expression(Step, kind="expression"):
-    """Columns made by Polars expressions, each as its own JSON. Table only: see what it costs a row."""
-
-    expressions: tuple[str, ...]
-    dtypes: dict[str, str] = fitted()
-    made: dict[str, str] = fitted()
-
-    table_only = True
-
-    @cached_property
-    def parsed(self) -> tuple[pl.Expr, ...]:
-        """The expressions.
-
-        Raises:
-            LearnerError: one calls Python.
-        """
-        for text in self.expressions:
-            _refuse_python(text)
-        return tuple(pl.Expr.deserialize(io.StringIO(text), format="json") for text in self.expressions)
-
-    @property
-    def needs(self) -> dict[str, Want]:
-        """The columns that the expressions name."""
-        return {name: want_of(_dtype(dtype)) for name, dtype in self.dtypes.items()}
-
-    @property
-    def writes(self) -> tuple[str, ...]:
-        """The columns that the expressions make."""
-        return tuple(self.made)
-
-    def apply(self, table: pl.DataFrame) -> pl.DataFrame:
-        """The expressions, on columns of the types they were fitted on."""
-        made = table.select(pl.col(name).cast(_dtype(dtype)) for name, dtype in self.dtypes.items()).select(
-            self.parsed
-        )
-        if made.height != table.height:
-            what = f"gave {made.height} rows for {table.height}"
-            raise LearnerError(
-                Problem("step 'expression'", what, hint="use expressions that work row by row")
-            )
-        return table.with_columns(
-            _settled(made[name]).cast(_dtype(dtype)) for name, dtype in self.made.items()
-        )
-
-    def bind(self, layout: Layout) -> Kernel:
-        """A table of the block's rows, and back."""
-        dtypes = {name: _dtype(dtype) for name, dtype in self.dtypes.items()}
-        writes = {name: want_of(_dtype(dtype)) for name, dtype in self.made.items()}
-        return through_table(layout, dtypes, self.needs, self.apply, writes)
-
-
-def _settled(series: pl.Series) -> pl.Series:
-    return series.fill_nan(None) if series.dtype.is_float() else series
-
-
-_DTYPES = {str(dtype): dtype for dtype in (
-    pl.Boolean(), pl.String(), pl.Date(), pl.Float32(), pl.Float64(),
-    pl.Int8(), pl.Int16(), pl.Int32(), pl.Int64(), pl.UInt8(), pl.UInt16(), pl.UInt32(), pl.UInt64(),
-)}  # fmt: skip
-
-
-def _dtype(name: str) -> pl.DataType:
-    if name.startswith("Datetime"):
-        unit = "ns" if "'ns'" in name else "ms" if "'ms'" in name else "us"
-        return pl.Datetime(unit, "UTC" if "'UTC'" in name else None)  # type: ignore[arg-type]
-    return _DTYPES[name]
-
-
-def _refuse_python(text: str) -> None:
-    found = [
-        key
-        for key in _keys(json.loads(text))
-        if any(word in key for word in ("Anonymous", "Plugin", "Python"))
-    ]
-    if found:
-        what = f"calls code outside Polars ({found[0]})"
-        raise LearnerError(Problem("expression", what, hint="use column_function for a function of yours"))
-
-
-def _keys(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        yield from value
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from _keys(item)
-
-
-class expression(Learner):
-    """Makes columns with Polars expressions that work row by row.
-
-    It has a table form only: one row goes through a small table, which takes some hundred microseconds.
-
-    Args:
-        expressions: one expression, or several; each has an output name. Python inside them is refused.
-
-    Example:
-        >>> ratio = expression((pl.col("x") / pl.col("y")).alias("ratio"))
-        >>> ratio(pl.DataFrame({"x": [1, 2], "y": [4, 4]})).table["ratio"].to_list()
-        [0.25, 0.5]
-    """
-
-    expressions: pl.Expr | Sequence[pl.Expr]
-
-    def __post_init__(self) -> None:
-        given: list[Any] = (
-            [self.expressions] if isinstance(self.expressions, pl.Expr) else list(self.expressions)
-        )
-        wrong = [item for item in given if not isinstance(item, pl.Expr)]
-        if wrong or not given:
-            raise LearnerError(Problem(self.kind, f"needs Polars expressions, and has {wrong}"))
-        texts = []
-        for item in given:
-            with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # JSON is not promised across versions: the artifact keeps them
-                texts.append(item.meta.serialize(format="json"))
-            _refuse_python(texts[-1])
-        settle(self, expressions=tuple(texts))
-        names_of(self.kind, "the output names", [item.meta.output_name() for item in given])
-
-    def _parsed(self) -> list[pl.Expr]:
-        return list(Expression(tuple(self.expressions), {}, {}).parsed)  # type: ignore[arg-type]
-
-    def check(self, preview: Preview) -> None:
-        """The columns that the expressions name must be there."""
-        for item in self._parsed():
-            preview.need(item.meta.root_names())
-        preview.make([item.meta.output_name() for item in self._parsed()], "any")
-
-    def fit(self, table: pl.DataFrame) -> Fit:
-        """Nothing is learned but the types of what is read and made."""
-        reads = dict.fromkeys(name for item in self._parsed() for name in item.meta.root_names())
-        dtypes = {name: str(table.schema[name]) for name in reads}
-        made = table.select(list(reads)).lazy().select(self._parsed()).collect_schema()
-        problems = [
-            Problem(self.kind, f"column '{name}' has type {dtype}, which a row cannot hold")
-            for name, dtype in [*dtypes.items(), *((name, str(dtype)) for name, dtype in made.items())]
-            if dtype not in _DTYPES and not dtype.startswith("Datetime")
-        ]
-        if problems:
-            raise LearnerError(problems)
-        texts: Any = self.expressions  # as __post_init__ has written them down
-        return Fit(Expression(tuple(texts), dtypes, {name: str(dtype) for name, dtype in made.items()}))

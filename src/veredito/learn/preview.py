@@ -6,7 +6,7 @@ problems are collected, and said together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,9 +30,11 @@ class Preview:
         self.columns: dict[str, Want] = {name: want_of(dtype) for name, dtype in table.schema.items()}
         self.problems: list[Problem] = []
         self.read: dict[str, Want] = {}  # columns of the table itself that some learner reads
+        self.made: set[str] = set()
+        self.dropped: set[str] = set()
         self._table = table
         self._original = set(table.columns)
-        self._prefixes: tuple[str, ...] = ()
+        self.prefixes: tuple[str, ...] = ()
         if table.is_empty():
             self.problems.append(Problem(place, "the table has no rows", hint="fit on at least one row"))
 
@@ -52,11 +54,60 @@ class Preview:
         yield
         self.place = outer
 
-    def fork(self) -> Preview:
-        """A preview of the same columns whose changes stay its own; its problems are shared."""
+    def fork(self, rows: pl.Series | None = None) -> Preview:
+        """A preview of the same columns whose changes stay its own; its problems are shared.
+
+        Args:
+            rows: which rows it is of, as a mask; all of them, if not given.
+        """
         other = object.__new__(Preview)
-        other.__dict__ |= self.__dict__ | {"columns": dict(self.columns), "_original": set(self._original)}
+        other.__dict__ |= self.__dict__ | {
+            "columns": dict(self.columns),
+            "_original": set(self._original),
+            "made": set(),
+            "dropped": set(),
+        }
+        if rows is not None:
+            read = [name for name in self._table.columns if name in self._original]
+            other._table = self._table.lazy().select(read).filter(rows).collect()
         return other
+
+    def join(self, forks: Mapping[str, Preview]) -> None:
+        """Take over what learners that stand beside each other make, each with other columns."""
+        made = set().union(*(fork.made for fork in forks.values()))
+        makers: dict[str, list[str]] = {}
+        for place, fork in forks.items():
+            for name in fork.made | (fork.dropped & made):
+                makers.setdefault(name, []).append(place)
+            self.drop(fork.dropped)
+        for name, places in makers.items():
+            if len(places) > 1:
+                hint = "write to another name, or put them in a pipeline, one after the other"
+                self.wrong(f"column '{name}' is made or dropped by {' and by '.join(places)}", hint=hint)
+        for fork in forks.values():
+            for name in fork.made:
+                self.make([name], fork.columns[name])
+            self.make_some(*fork.prefixes)
+
+    def join_ways(self, forks: Sequence[Preview]) -> None:
+        """Take over what learners make of which each has some of the rows."""
+        kinds: dict[str, set[Want]] = {}
+        for fork in forks:
+            for name in fork.made:
+                kinds.setdefault(name, set()).add(fork.columns[name])
+            self.make_some(*fork.prefixes)
+        for name, found in kinds.items():
+            self._one_kind(name, found - {"any"})
+            self.make([name], next(iter(found)))
+        self.drop(set.intersection(*(fork.dropped for fork in forks)))
+
+    def _one_kind(self, name: str, found: set[Want]) -> None:
+        if len(found) > 1:
+            kinds = " in some rows and ".join(sorted(found))
+            self.wrong(f"column '{name}' would be {kinds} in others", hint="write to another name")
+        if "timestamp" in found:
+            hint = f"make '{name}' before the rows part"
+            self.wrong(f"column '{name}' is a timestamp, and only numbers and texts can be made", hint=hint)
 
     def wrong(self, what: str, *, available: Iterable[str] = (), hint: str = "") -> None:
         """Add a problem of the current learner."""
@@ -67,7 +118,7 @@ class Preview:
         for name in names:
             found = self.columns.get(name)
             if found is None:
-                if not name.startswith(self._prefixes or ("\0",)):
+                if not name.startswith(self.prefixes or ("\0",)):
                     hint = did_you_mean(name, self.columns)
                     self.wrong(f"column '{name}' is missing", available=self.columns, hint=hint)
                 continue
@@ -117,6 +168,10 @@ class Preview:
         values = self._table[name].drop_nulls()
         return tuple((values.drop_nans() if values.dtype.is_float() else values).unique().sort().to_list())
 
+    def rows_where(self, name: str, value: Any) -> pl.Series:
+        """Which rows have a value in a column that is as it was in the table."""
+        return self._table.select(pl.col(name).eq(value).fill_null(value=False)).to_series()
+
     def all_missing(self, name: str) -> bool:
         """Whether a column, as it is in the table, has no value."""
         if name not in self._original or self._table.is_empty():
@@ -129,6 +184,8 @@ class Preview:
         for name in names:
             self.columns[name] = want
             self._original.discard(name)
+            self.made.add(name)
+            self.dropped.discard(name)
 
     def make_new(self, names: Iterable[str], want: Want = "number") -> None:
         """Columns that are added, and must not be there yet."""
@@ -137,16 +194,20 @@ class Preview:
                 self.wrong(f"column '{name}' is there already", hint="write to another name")
         self.make(names, want)
 
-    def make_some(self, prefix: str) -> None:
+    def make_some(self, *prefixes: str) -> None:
         """Columns whose names begin so, and are known only after fitting."""
-        self._prefixes = (*self._prefixes, prefix)
+        self.prefixes = tuple(dict.fromkeys((*self.prefixes, *prefixes)))
 
     def make_any(self) -> None:
-        """Columns of which nothing is known: every later need is taken to be met."""
-        self._prefixes = ("",)
+        """Columns of which nothing is known, old names among them: every later need is taken to be met."""
+        self.columns.clear()
+        self._original.clear()
+        self.prefixes = ("",)
 
     def drop(self, names: Iterable[str]) -> None:
         """Columns that are there no more."""
         for name in names:
             self.columns.pop(name, None)
             self._original.discard(name)
+            self.made.discard(name)
+            self.dropped.add(name)

@@ -14,7 +14,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 import logging
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -24,10 +23,10 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from veredito.errors import ArtifactError, LearnerError, Problem, SchemaError, VereditoError
+from veredito.errors import ArtifactError, DefinitionError, MissingExtraError, Problem
 from veredito.learn.logs import library_versions, plain
 from veredito.learn.step import Step
-from veredito.model.codec import StateReader, StateWriter
+from veredito.model.codec import STATE, StateReader, StateWriter
 from veredito.model.engines import available_engines, choose_engines, tolerance_of
 from veredito.model.files import (
     MANIFEST,
@@ -39,12 +38,11 @@ from veredito.model.files import (
     write_folder,
 )
 from veredito.model.manifest import Manifest, installed, library_problems, models_of, tree_of
-from veredito.model.parity import compare, parity_table, warm_up
+from veredito.model.parity import PARITY, compare, parity_bytes, parity_table, read_parity, warm_up
 from veredito.model.rowplan import RowPlan
 from veredito.model.signature import Key, check_signature, sign
 from veredito.schema import Field, Schema
 
-PARITY = "parity.arrow"
 _SIGNATURE_BYTES_MAX = 4_096
 
 _log = logging.getLogger("veredito.model")
@@ -137,6 +135,7 @@ def save(
     folder = Path(folder)
     name = name or folder.name
     in_schema, out_schema = _schemas(step, sample, name, inputs, outputs)
+    RowPlan(step, in_schema, out_schema, name=name)  # schemas that do not fit are said before anything is run
     parity = parity_table(step, sample, in_schema, out_schema)
     step, measured = choose_engines(step, parity, in_schema, out_schema)
     tolerance = tolerance_of(step)
@@ -146,7 +145,7 @@ def save(
     if problems:
         raise ArtifactError(problems, title="the row form does not give what the table form gives")
     writer = StateWriter()
-    files = writer.files(writer.step(step)) | {PARITY: _ipc(parity)}
+    files = writer.files(writer.step(step)) | {PARITY: parity_bytes(parity)}
     manifest = Manifest(
         name=name,
         created_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
@@ -188,13 +187,11 @@ def load(folder: str | Path, *, require_signature: Key | None = None) -> Model:
     """
     folder = Path(folder)
     manifest, contents = read_verified(folder, require_signature)
-    step = StateReader(contents).read()
-    if problems := library_problems(step, manifest.libraries):
-        raise ArtifactError(problems)
-    step, notes = available_engines(step)
-    plan = _plan(step, manifest)
-    parity = _read_ipc(contents[PARITY])
-    problems = compare(plan, parity, max(manifest.tolerance, tolerance_of(step)))
+    saved = StateReader(contents).read()
+    step, plan, notes = _bound(saved, manifest)
+    parity = read_parity(contents[PARITY], plan)
+    # The manifest's word counts only as far as the engines that it was saved with are known to be inexact.
+    problems = compare(plan, parity, min(manifest.tolerance, tolerance_of(saved)))
     if problems:
         raise ArtifactError(problems)
     warm_up(plan, parity)
@@ -222,12 +219,21 @@ def read_verified(folder: Path, require_signature: Key | None = None) -> tuple[M
     return manifest, read_listed(folder, manifest.files)
 
 
-def _plan(step: Step, manifest: Manifest) -> RowPlan:
+def _bound(saved: Step, manifest: Manifest) -> tuple[Step, RowPlan, list[str]]:
     try:
+        if problems := library_problems(saved, manifest.libraries):
+            raise ArtifactError(problems)
+        step, notes = available_engines(saved)
         inputs, outputs = Schema.from_dict(manifest.inputs), Schema.from_dict(manifest.outputs)
-        return RowPlan(step, inputs, outputs, name=manifest.name)
-    except (SchemaError, LearnerError) as error:
+        return step, RowPlan(step, inputs, outputs, name=manifest.name), notes
+    except (ArtifactError, MissingExtraError):
+        raise
+    except DefinitionError as error:
         raise ArtifactError(error.problems) from error
+    except Exception as error:
+        # State that was written by other hands can have the right form, and be nonsense to the step that reads it.
+        what = f"does not hold a model that can run ({type(error).__name__}: {error})"
+        raise ArtifactError(Problem(STATE, what, hint="save the model again")) from error
 
 
 def _schemas(
@@ -252,7 +258,7 @@ def _schemas(
     names = tuple(outputs) if outputs is not None else _answers(step)
     try:
         answers = step(sample).select(names)
-    except (VereditoError, pl.exceptions.PolarsError) as error:
+    except Exception as error:  # a user's step or a library may raise anything here
         raise ArtifactError(Problem("sample", f"the model cannot answer it ({error})")) from error
     found = Schema.of_table(answers, _title(name, "Output"))
     fields = [Field(f.name, f.kind, nullable=_has_missing(answers[f.name])) for f in found]
@@ -289,19 +295,4 @@ def _jsonable(value: Any) -> Any:
     except (TypeError, ValueError, RecursionError) as error:
         raise ArtifactError(
             Problem("log", f"is no JSON ({error})", hint="numbers, texts, lists and mappings")
-        ) from error
-
-
-def _ipc(table: pl.DataFrame) -> bytes:
-    sink = io.BytesIO()
-    table.write_ipc(sink, compression="uncompressed")
-    return sink.getvalue()
-
-
-def _read_ipc(data: bytes) -> pl.DataFrame:
-    try:
-        return pl.read_ipc(io.BytesIO(data))
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise ArtifactError(
-            Problem(PARITY, f"cannot be read ({error})", hint="save the model again")
         ) from error

@@ -14,7 +14,8 @@ from veredito.learn.step import Step, walk
 from veredito.model.files import MANIFEST, FileEntry
 
 FORMAT = 1
-_NOT_IDENTITY = ("version", "created_at", "measured")  # the same model, saved twice, is the same version
+_NOT_IDENTITY = ("seal", "version", "created_at", "measured")  # a model saved twice is the same version
+_NO_SEAL = "0" * 64
 
 
 class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,6 +43,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     Args:
         format: the version of this form; a reader refuses what it does not know.
+        seal: the SHA-256 of the manifest's own bytes, taken with zeros in the seal's place.
         name: what the model is called.
         version: the first 12 digits of the SHA-256 of everything that makes the model what it is.
         created_at: when it was saved, UTC.
@@ -59,6 +61,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """
 
     format: int = FORMAT
+    seal: str = _NO_SEAL
     name: str
     version: str = ""
     created_at: str
@@ -75,9 +78,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     files: dict[str, FileEntry]
 
     def encode(self) -> bytes:
-        """As bytes of JSON, indented, with its version set."""
-        versioned = msgspec.structs.replace(self, version=self.digest())
-        return msgspec.json.format(msgspec.json.encode(versioned), indent=1)
+        """As bytes of JSON, indented, with its version and its seal set."""
+        versioned = msgspec.structs.replace(self, version=self.digest(), seal=_NO_SEAL)
+        unsealed = msgspec.json.format(msgspec.json.encode(versioned), indent=1)
+        return unsealed.replace(_NO_SEAL.encode(), hashlib.sha256(unsealed).hexdigest().encode(), 1)
 
     def digest(self) -> str:
         """The version: a short hash of what makes the model what it is."""
@@ -105,10 +109,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ArtifactError(
                 Problem(MANIFEST, f"cannot be read ({error})", hint="copy the folder again")
             ) from None
-        if manifest.version != manifest.digest():
-            raise ArtifactError(
-                Problem(MANIFEST, "was changed after it was saved", hint="save the model again")
-            )
+        # Over the bytes, so that no spelling of the same JSON passes either.
+        unsealed = data.replace(manifest.seal.encode(), _NO_SEAL.encode(), 1)
+        if manifest.seal != hashlib.sha256(unsealed).hexdigest() or manifest.version != manifest.digest():
+            hint = "copy the folder again, or save the model again"
+            raise ArtifactError(Problem(MANIFEST, "was changed after it was saved", hint=hint))
         return manifest
 
 

@@ -6,23 +6,26 @@ The same numbers must come from the table, from one block of all rows, and from 
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import polars as pl
 
-from veredito.errors import ArtifactError, InputError, OutputError, Problem, VereditoError
+from veredito.errors import ArtifactError, InputError, OutputError, Problem
 from veredito.learn.arrays import array
 from veredito.learn.block import Block
 from veredito.learn.step import Step
 from veredito.model.rowplan import RowPlan
 from veredito.schema import Field, Schema
 
+PARITY = "parity.arrow"
 SAMPLE_ROWS = 64  # enough to reach most leaves of a small model and every branch of the steps
 _EDGES_MAX = 256  # loading runs every row alone: a few milliseconds
 _UNSEEN = "\N{SNOWMAN} never seen"
 _EXPECTED = "expected."
+_AGAIN = "save the model again"
 
 
 def parity_table(step: Step, sample: pl.DataFrame, inputs: Schema, outputs: Schema) -> pl.DataFrame:
@@ -43,7 +46,7 @@ def parity_table(step: Step, sample: pl.DataFrame, inputs: Schema, outputs: Sche
         rows = [kept, *(edge for edge in _edges(kept, inputs) if _answers(step, edge))]
         table = pl.concat(rows)
         answers = step(table).select(outputs.names)
-    except VereditoError as error:
+    except Exception as error:  # a user's step or a library may raise anything here
         raise ArtifactError(Problem("sample", f"the model cannot answer it ({error})")) from error
     expected = [answers[name].alias(_EXPECTED + name) for name in outputs.names]
     return table.with_columns(expected)
@@ -74,6 +77,33 @@ def compare(plan: RowPlan, table: pl.DataFrame, tolerance: float) -> list[Proble
                 hint = "use the library versions it was saved with, or save it again"
                 problems.append(Problem(f"parity: output '{name}'", what, hint=hint))
     return problems
+
+
+def parity_bytes(table: pl.DataFrame) -> bytes:
+    """A parity table as an Arrow file."""
+    sink = io.BytesIO()
+    table.write_ipc(sink, compression="uncompressed")
+    return sink.getvalue()
+
+
+def read_parity(data: bytes, plan: RowPlan) -> pl.DataFrame:
+    """The parity table of a model, from an Arrow file.
+
+    Raises:
+        ArtifactError: it cannot be read, has no rows, or lacks a column of the model's schemas.
+    """
+    try:
+        table = pl.read_ipc(io.BytesIO(data))
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        raise ArtifactError(Problem(PARITY, f"cannot be read ({error})", hint=_AGAIN)) from error
+    wanted = [*plan.inputs.names, *(_EXPECTED + name for name in plan.outputs_schema.names)]
+    absent = [name for name in wanted if name not in table.columns]
+    problems = [Problem(PARITY, f"lacks the column '{name}'", hint=_AGAIN) for name in absent]
+    if table.is_empty():
+        problems.append(Problem(PARITY, "has no rows, and proves nothing", hint=_AGAIN))
+    if problems:
+        raise ArtifactError(problems)
+    return table
 
 
 def warm_up(plan: RowPlan, table: pl.DataFrame) -> int:

@@ -52,16 +52,21 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise ValueError(f"{', '.join(fixed)} cannot be set: the guarantees rest on them")
 
 
-# A message that never times out inside the library is never dropped or overtaken by it; a stuck broker is
-# seen as waiting records instead.
+# A message that never times out inside the library is never dropped by it, and one that is refused is not
+# overtaken by the next; a stuck broker is seen as waiting records instead.
 FIXED_PROPERTIES: dict[str, str | int | float | bool] = {
     "enable.idempotence": True,
     "acks": "all",
     "max.in.flight.requests.per.connection": 5,
     "message.timeout.ms": 0,
+    "enable.gapless.guarantee": True,
 }
 _OURS = {
     "delivery.timeout.ms",
+    "delivery.report.only.error",
+    "dr_cb",
+    "error_cb",
+    "on_delivery",
     "transactional.id",
     "bootstrap.servers",
     "request.required.acks",

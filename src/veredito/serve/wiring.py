@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from time import perf_counter
 from types import ModuleType
 from typing import Any
@@ -47,7 +48,7 @@ def decision_graph(
             *nodes,
             vg.input(STAGES_INPUT),
             *(_model_node(name, predictor, row) for name, (predictor, row) in predictors.items()),
-            *_decision_nodes(policy, pre_policy),
+            *_decision_nodes(policy, pre_policy, {*predictors, *(node.name for node in nodes)}),
         ],
         sources=tuple(sources),
     )
@@ -109,14 +110,24 @@ def _model_node(name: str, predictor: Predictor, row: str) -> vg.Node:
     return vg.Pure(name, predict, needs=(row, STAGES_INPUT))
 
 
-def _decision_nodes(policy: Policy, pre_policy: PrePolicy | None) -> list[vg.Node]:
+def _decision_nodes(policy: Policy, pre_policy: PrePolicy | None, nodes: AbstractSet[str]) -> list[vg.Node]:
+    needs = (*(_need(name, nodes) for name in policy.needs), STAGES_INPUT)
     if pre_policy is None:
-        return [vg.Pure(DECISION, _timed(policy), needs=(*policy.needs, STAGES_INPUT))]
+        return [vg.Pure(DECISION, _timed(policy), needs=needs)]
     return [
-        vg.Pure("policy", _timed(policy), needs=(*policy.needs, STAGES_INPUT)),
+        vg.Pure("policy", _timed(policy), needs=needs),
         vg.value("preliminary", pre_policy.preliminary),
         vg.choose(DECISION, when=pre_policy.node, then="policy", otherwise="preliminary"),
     ]
+
+
+def _need(name: str, nodes: AbstractSet[str]) -> str | vg.OutcomeOf:
+    """A rule's parameter is a node; ``<node>_outcome``, where there is no such node, is that node's outcome.
+
+    Rules are mostly lambdas, which cannot be annotated as a pure node's parameters are.
+    """
+    asked = name.removesuffix("_outcome")
+    return vg.OutcomeOf(asked) if name not in nodes and asked in nodes else name
 
 
 def _timed(policy: Policy) -> Callable[..., Decision]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 
 import msgspec
 import pytest
@@ -320,6 +321,36 @@ class TestHedge:
 
         assert run(main) == "value of k"
         assert remote.calls == 52
+
+    def test_the_failure_of_the_call_that_lost_is_nobodys_news(self):
+        """Both end at once, one with the answer: the loop has no error left to report."""
+        calls, answered, reported = 0, asyncio.Event(), []
+
+        async def get(key):
+            nonlocal calls
+            calls += 1
+            number = calls
+            if number == 51:
+                await answered.wait()
+            if number == 52:
+                answered.set()
+                await asyncio.sleep(0)
+                raise ConnectionError("reset")
+            return "value"
+
+        guarded = guard(get, Policies(hedge=Hedge(samples_min=50, share=1.0)))
+
+        async def main():
+            asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+            for _ in range(50):
+                await guarded("k")
+            value = await guarded("k")
+            gc.collect()
+            return value
+
+        assert run(main) == "value"
+        assert calls == 52
+        assert reported == []
 
 
 class TestOnNodes:

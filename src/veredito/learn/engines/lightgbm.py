@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import itertools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from veredito.learn.block import Matrix
 
 _FLOAT64, _NORMAL, _ROW_MAJOR = 1, 0, 1  # C_API_DTYPE_FLOAT64, C_API_PREDICT_NORMAL, is_row_major
 _ONE_THREAD, _ALL_THREADS = b"num_threads=1 verbosity=-1", b"verbosity=-1"
+_ALIASES_BYTES = 1 << 16  # what its list needs, several times over
 _ROWS_SINGLY = 8  # up to here, row after row is faster than preparing a call for many
 _ROWS_ONE_THREAD = 4_096  # a request's rows stay on one core: its siblings have requests of their own
 
@@ -138,6 +141,22 @@ class _Row:
             ctypes.byref(self.written),
             ctypes.c_void_p(self.out.ctypes.data),
         )
+
+
+def known_parameters() -> tuple[str, ...]:
+    """Every name that LightGBM has for a parameter, aliases too; the library itself ignores what it does not know.
+
+    Raises:
+        MissingExtraError: LightGBM is not installed.
+    """
+    many, _ = _libraries()
+    needed, buffer = ctypes.c_int64(), ctypes.create_string_buffer(_ALIASES_BYTES)
+    many.LGBM_DumpParamAliases(ctypes.c_int64(_ALIASES_BYTES), ctypes.byref(needed), buffer)
+    if needed.value > _ALIASES_BYTES:
+        buffer = ctypes.create_string_buffer(needed.value)
+        many.LGBM_DumpParamAliases(needed, ctypes.byref(needed), buffer)
+    aliases = json.loads(buffer.value)
+    return tuple(sorted({*aliases, *itertools.chain(*aliases.values())}))
 
 
 def _libraries() -> tuple[Any, Any]:

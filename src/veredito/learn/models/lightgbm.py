@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, ClassVar
 
-from veredito.errors import LearnerError, MissingExtraError, Problem
-from veredito.learn.engines.lightgbm import CBooster
-from veredito.learn.learner import settle
+from veredito.errors import LearnerError, Problem, did_you_mean
+from veredito.learn.engines.lightgbm import CBooster, known_parameters
 from veredito.learn.step import fitted
 
-from .model_step import ModelLearner, ModelStep, Predict, Training
+from .boosted import BoostedLearner
+from .libraries import library
+from .model_step import ModelStep, Predict, Training
 
 
 def _library() -> Any:
-    try:
-        import lightgbm
-    except ImportError:
-        raise MissingExtraError("lightgbm", "lightgbm", purpose="a LightGBM model") from None
-    return lightgbm
+    return library("lightgbm", "lightgbm", "lightgbm")
 
 
 class LightGBM(ModelStep, kind="lightgbm"):
@@ -56,46 +52,18 @@ class LightGBM(ModelStep, kind="lightgbm"):
         return [(int(feature), float(threshold)) for feature, threshold in pairs]
 
 
-class _LightGBM(ModelLearner):
-    """What the classifier and the regressor share.
+class _LightGBM(BoostedLearner):
+    """What the classifier and the regressor share."""
 
-    Args:
-        features: columns; texts become native categories.
-        target: what to predict.
-        num_trees: how many trees at most.
-        params: LightGBM's own parameters, over ours (deterministic, quiet, one seed).
-        early_stopping: stop when the validation rows gain nothing for so many trees; needs `validation`.
-    """
-
-    _: dataclasses.KW_ONLY
-    num_trees: int = 100
-    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    early_stopping: int | None = None
-
-    takes_validation: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        settle(self, params=dict(self.params))
-        if self.early_stopping is not None and self.validation is None:
-            hint = "validation=learn.on(fraction=0.1, name='validation')"
-            raise LearnerError(Problem(self.kind, "early_stopping needs rows to watch", hint=hint))
-
-    def _objective(self, training: Training) -> dict[str, Any]:
-        if self.task == "regression":
-            return {"objective": "regression"}
-        several = len(training.classes) > 2
-        return (
-            {"objective": "multiclass", "num_class": len(training.classes)}
-            if several
-            else {"objective": "binary"}
-        )
+    objectives = ("regression", "binary", "multiclass")
 
     def fit_model(self, training: Training, validation: Training | None) -> LightGBM:
         """Train with the library's own `train`."""
         library = _library()
+        self._refuse_unknown()
+        several = {"num_class": len(training.classes)} if len(training.classes) > 2 else {}
         ours = {"deterministic": True, "force_row_wise": True, "seed": 0, "verbosity": -1}
-        params = ours | self._objective(training) | dict(self.params)
+        params = ours | {"objective": self.objective(training)} | several | dict(self.params)
         data = _dataset(library, training)
         booster = library.train(
             params,
@@ -109,6 +77,16 @@ class _LightGBM(ModelLearner):
         text = booster.model_to_string(num_iteration=booster.best_iteration)
         outputs = self.outputs(training)
         return LightGBM(training.features, outputs, "native", dict(training.categories), text)
+
+    def _refuse_unknown(self) -> None:
+        known = known_parameters()
+        problems = [
+            Problem(self.kind, f"LightGBM has no parameter '{name}'", hint=did_you_mean(name, known))
+            for name in self.params
+            if name not in known
+        ]
+        if problems:
+            raise LearnerError(problems)
 
 
 def _dataset(library: Any, training: Training, reference: Any = None) -> Any:

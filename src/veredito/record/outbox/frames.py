@@ -43,7 +43,7 @@ class Scan:
     """What a stretch of bytes held.
 
     `consumed` is where the scan stopped; `stop` says why: ``more`` bytes are needed to tell, the ``end`` of
-    the data (zeros) is reached, or the next frame is ``damage``.
+    the data (zeros, or what was not asked for) is reached, or the next frame is ``damage``.
     """
 
     entries: list[Entry]
@@ -94,13 +94,14 @@ def size(payload: bytes) -> int:
     return FRAME.size + len(payload)
 
 
-def scan(data: bytes, offset: int = 0, *, entries_max: int | None = None) -> Scan:
+def scan(data: bytes, offset: int = 0, *, entries_max: int | None = None, before: int | None = None) -> Scan:
     """Read frames from `offset` on, until data, patience or soundness ends.
 
     Args:
         data: bytes of a segment.
         offset: where a frame begins.
         entries_max: stop after so many.
+        before: stop in front of a frame with this sequence number or a higher one.
     """
     entries: list[Entry] = []
     total = len(data)
@@ -118,6 +119,8 @@ def scan(data: bytes, offset: int = 0, *, entries_max: int | None = None) -> Sca
         payload = data[begin:finish]
         if google_crc32c.extend(google_crc32c.value(data[offset : offset + _UNSIGNED.size]), payload) != crc:
             return Scan(entries, offset, "damage")
+        if before is not None and sequence >= before:
+            return Scan(entries, offset, "end")
         entries.append(Entry(sequence, payload))
         offset = finish
     return Scan(entries, offset, "more")

@@ -51,7 +51,7 @@ class Reader:
     @property
     def waiting(self) -> int:
         """How many committed records were not read yet."""
-        return self._segments.committed - self.sequence
+        return max(0, self._segments.committed - self.sequence)
 
     def read(self, records_max: int, bytes_max: int) -> Batch | None:
         """The next batch; `None` if there is nothing to read.
@@ -84,9 +84,9 @@ class Reader:
         if held is None:
             return [], self._skip_to(max(self._segments.oldest, self.sequence + 1))
         segment, bound = held
-        found = self._scan(self._open(segment), records_max)
+        found = self._scan(self._open(segment), records_max, bound)
         self._offset += found.consumed
-        entries = [entry for entry in found.entries if self.sequence <= entry.sequence < bound]
+        entries = [entry for entry in found.entries if self.sequence <= entry.sequence]
         if not entries:
             return [], 0 if found.entries else self._pass_damage(self._open(segment), bound)
         lost = entries[-1].sequence + 1 - self.sequence - len(entries)
@@ -100,11 +100,12 @@ class Reader:
             self._offset = frames.HEADER.size
         return self._file
 
-    def _scan(self, file: BinaryIO, records_max: int) -> frames.Scan:
+    def _scan(self, file: BinaryIO, records_max: int, bound: int) -> frames.Scan:
+        """Frames below the bound. Those of a commit under way can be seen already, and are not passed by."""
         chunk = _CHUNK_BYTES
         while True:
             data = os.pread(file.fileno(), chunk, self._offset)
-            found = frames.scan(data, entries_max=records_max)
+            found = frames.scan(data, entries_max=records_max, before=bound)
             if found.entries or found.stop != "more" or len(data) < chunk:
                 return found
             chunk *= 4  # one frame larger than the chunk
