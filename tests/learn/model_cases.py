@@ -49,9 +49,16 @@ MODELS = {
     "catboost_regressor": learn.catboost_regressor(
         NUMBERS, target="loss", num_trees=15, validation=WATCHED, early_stopping=3
     ),
+    "keras_classifier": learn.keras_classifier(
+        ["age", "other"], target="fraud", network=(4,), epochs=1, weight="amount"
+    ),
+    "keras_regressor": learn.keras_regressor(
+        ["age", "other"], target="loss", network=(), epochs=2, validation=WATCHED, early_stopping=1
+    ),
+    "isolation_forest": learn.isolation_forest(["amount", "tenure"], params={"n_estimators": 5}),
 }
 
-OPTIONAL = ("xgboost", "catboost")
+OPTIONAL = ("xgboost", "catboost", "keras")
 """Libraries whose tests are skipped where they are not installed; where all is required, they fail instead."""
 
 

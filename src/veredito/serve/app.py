@@ -25,6 +25,7 @@ from veredito.serve.assemble import Service
 from veredito.serve.deciding import Deciding
 from veredito.serve.metrics import Metrics
 from veredito.serve.openapi import LABEL, openapi
+from veredito.serve.predicting import Predicting
 from veredito.serve.predictor import Predictor
 from veredito.serve.siblings import Siblings
 
@@ -52,13 +53,14 @@ class App:
         self._settings = service.config.service
         self._hot: dict[str, Handler] = {}
         self._deciding: Deciding | None = None
-        for name, predictor in service.predictors.items():
-            self._hot[f"/v1/predict/{name}"] = self._predict(name)
-            infer = self._infer(name)
-            self._hot[f"/v2/models/{name}/infer"] = infer
-            self._hot[f"/v2/models/{name}/versions/{predictor.model.version}/infer"] = infer
-        if len(service.predictors) == 1:
-            self._hot["/v1/predict"] = self._predict(next(iter(service.predictors)))
+        self._models = [self._predicting(name) for name in service.predictors]
+        for model in self._models:
+            self._hot[f"/v1/predict/{model.name}"] = model
+            self._hot[f"/v2/models/{model.name}/infer"] = model.infer
+            version = model.predictor.model.version
+            self._hot[f"/v2/models/{model.name}/versions/{version}/infer"] = model.infer
+        if len(self._models) == 1:
+            self._hot["/v1/predict"] = self._models[0]
         self._siblings = Siblings(sockets, str(os.getpid()), self.metrics) if sockets else None
         self._rest = Starlette(routes=self._routes(), lifespan=self._lifespan)
 
@@ -87,7 +89,20 @@ class App:
             self.ready = False
             if self._siblings is not None:
                 await self._siblings.aclose()
+            for model in self._models:
+                model.close()
             await self.service.aclose()
+
+    def _predicting(self, name: str) -> Predicting:
+        place, limits = self.service.batching[name]
+        return Predicting(
+            name,
+            self.service.predictors[name],
+            place=place,
+            limits=limits,
+            deadline_ms=self._settings.deadline_ms,
+            metrics=self.metrics,
+        )
 
     def _open_decisions(self) -> None:
         service = self.service
@@ -147,26 +162,6 @@ class App:
             log.error("request_id=%s failed", request_id, exc_info=error)
         self.metrics.reject(http.code(error))
         return status, body, headers
-
-    def _predict(self, name: str) -> Handler:
-        predictor = self.service.predictors[name]
-
-        async def predict(call: http.Call) -> bytes:
-            answered = predictor.answer(call.body, call.stages)
-            self.metrics.stages(call.stages)
-            return answered
-
-        return predict
-
-    def _infer(self, name: str) -> Handler:
-        predictor = self.service.predictors[name]
-
-        async def infer(call: http.Call) -> bytes:
-            answered = oip.infer(name, predictor, call.body, call.stages)
-            self.metrics.stages(call.stages)
-            return answered
-
-        return infer
 
     def _routes(self) -> list[Route]:
         routes = [
