@@ -20,7 +20,11 @@ def assert_nothing_lost(folder, acknowledged):
     for number, answer in acknowledged.items():
         record = records[answer["decision_id"]]
         assert record.inputs["payment_id"] == f"p{number}"
-        assert (record.action, record.source, record.status) == (answer["action"], answer["source"], "answered")
+        assert (record.action, record.source, record.status) == (
+            answer["action"],
+            answer["source"],
+            "answered",
+        )
 
 
 def assert_nothing_invented(folder, sent, refused):
