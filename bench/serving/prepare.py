@@ -1,30 +1,25 @@
 """Train the one model, and store it so that every peer can compute the same.
 
-python -m bench.serving.prepare writes .tools/bench/: model.txt (LightGBM's own text), state.json (what the
-steps learned), rows.json (requests) and answers.json (what each of them must be answered).
+python -m bench.serving.prepare writes .tools/bench/: model/ (ours), and for the peers model.txt (LightGBM's own
+text), state.json (what the steps learned), rows.json (requests) and answers.json (what each must be answered).
 """
 
 import json
 from pathlib import Path
 
-import numpy as np
-
 from bench.serving.rows import NAMES, NUMBERS, TEXTS, columns, requests
-from bench.serving.steps import STORE, Scorer, Steps
+from bench.serving.steps import OUTPUTS, STORE, Scorer
 
 ROWS = 20_000
 REQUESTS = 1_000
+SAMPLE = 200  # rows that prove the artifact when it is loaded
 COUNTED, LABELLED = TEXTS[:3], TEXTS[3:]
 PARAMETERS = {
-    "objective": "binary",
     "num_leaves": 63,
     "learning_rate": 0.05,
     "min_data_in_leaf": 20,
     "num_threads": 2,
     "seed": 7,
-    "deterministic": True,
-    "force_row_wise": True,
-    "verbosity": -1,
 }
 
 
@@ -33,12 +28,12 @@ def prepare(folder=STORE, rows=ROWS, trees=300, count=REQUESTS):
     folder = Path(folder)
     asked = {"rows": rows, "trees": trees, "requests": count, "parameters": PARAMETERS}
     done = folder / "prepared.json"
-    if done.exists() and json.loads(done.read_text()) == asked:
+    if done.exists() and json.loads(done.read_text()) == asked and _loads(folder / "model"):
         return folder
     folder.mkdir(parents=True, exist_ok=True)
-    table = columns(rows, seed=3)
-    _write(folder / "state.json", _before_the_model(table))
-    _train(folder, table, trees)
+    step = _trained(folder / "model", rows, trees)
+    (folder / "model.txt").write_text(step.children[6].text)
+    _write(folder / "state.json", state_of(step))
     sent = requests(count)
     _write(folder / "rows.json", sent)
     _write(folder / "answers.json", Scorer(folder)(sent))
@@ -46,56 +41,73 @@ def prepare(folder=STORE, rows=ROWS, trees=300, count=REQUESTS):
     return folder
 
 
-def _before_the_model(table):
-    numbers = np.array([table[name] for name in NUMBERS], dtype=np.float64)
-    median, cap, floor = np.nanmedian(numbers, axis=1), np.nanmax(numbers, axis=1), np.nanmin(numbers, axis=1)
-    imputed = np.where(np.isnan(numbers), median[:, None], numbers)
+def _loads(folder):
+    """Whether the artifact is still one: its format, or a library's version, may have changed since."""
+    from veredito import model as vm
+    from veredito.errors import ArtifactError
+
+    try:
+        vm.load(folder)
+    except ArtifactError:
+        return False
+    return True
+
+
+def _trained(folder, rows, trees):
+    """The pipeline, fitted and saved: what the peers are given is read from it."""
+    import polars as pl
+
+    from veredito import model as vm
+
+    table = pl.DataFrame(columns(rows, seed=3))
+    step, _, log = learner(trees)(table)
+    vm.save(
+        step, folder, sample=table.sample(SAMPLE, seed=0), name="card", outputs=OUTPUTS, log=log, replace=True
+    )
+    return step
+
+
+def learner(trees):
+    """Six steps, LightGBM, and two steps that are fitted on rows that the trees have not seen."""
+    from veredito import learn
+
+    held_out = learn.on(fraction=0.2)
+    return learn.pipeline(
+        learn.imputer(NUMBERS, strategy="median"),
+        learn.capper(NUMBERS),
+        learn.floorer(NUMBERS),
+        learn.standard_scaler(NUMBERS),
+        learn.count_encoder(COUNTED),
+        learn.label_encoder(LABELLED),
+        learn.lightgbm_classifier(NAMES, target="target", num_trees=trees, params=PARAMETERS),
+        learn.isotonic_calibrator(target="target", on=held_out),
+        learn.ecdf(on=held_out),
+    )
+
+
+def state_of(step):
+    """What the fitted steps learned, as plain numbers."""
+    imputer, capper, floorer, scaler, counts, labels, _, isotonic, ecdf = step.children
     return {
-        "median": median.tolist(),
-        "cap": cap.tolist(),
-        "floor": floor.tolist(),
-        "mean": imputed.mean(axis=1).tolist(),
-        "deviation": imputed.std(axis=1).tolist(),
-        "codes": {name: _codes(table[name], counted=name in COUNTED) for name in TEXTS},
-        "unseen": {name: 1.0 if name in COUNTED else None for name in TEXTS},
-        "isotonic_x": [0.0, 1.0],
-        "isotonic_y": [0.0, 1.0],
-        "ecdf_values": [],
-        "ecdf_ranks": [0.0],
+        "median": imputer.fills.tolist(),
+        "cap": capper.high.tolist(),
+        "floor": floorer.low.tolist(),
+        "shift": scaler.shift.tolist(),
+        "factor": scaler.factor.tolist(),
+        "codes": _codes(counts) | _codes(labels),
+        "unseen": dict.fromkeys(COUNTED, 1.0) | dict.fromkeys(LABELLED),
+        "isotonic_x": isotonic.scores.tolist(),
+        "isotonic_y": isotonic.values.tolist(),
+        "ecdf_values": ecdf.scores.tolist(),
+        "ecdf_ranks": ecdf.ranks.tolist(),
     }
 
 
-def _codes(values, *, counted):
-    seen = [value for value in values if value is not None]
-    distinct, counts = np.unique(seen, return_counts=True)
-    numbers = counts if counted else range(len(distinct))
-    return {str(value): float(number) for value, number in zip(distinct, numbers, strict=True)}
-
-
-def _train(folder, table, trees):
-    import lightgbm
-    from sklearn.isotonic import IsotonicRegression
-
-    target = np.array(table["target"])
-    rows = [
-        dict(zip(NAMES, values, strict=True)) for values in zip(*(table[name] for name in NAMES), strict=True)
-    ]
-    matrix = Steps(folder).fill(rows)
-    held_out = len(rows) // 5  # calibrated on rows that the trees have not seen
-    data = lightgbm.Dataset(matrix[held_out:], target[held_out:], feature_name=NAMES)
-    booster = lightgbm.train(PARAMETERS, data, num_boost_round=trees)
-    booster.save_model(str(folder / "model.txt"))
-    scores = booster.predict(matrix[:held_out])
-    calibrator = IsotonicRegression(out_of_bounds="clip").fit(scores, target[:held_out])
-    values = np.unique(scores)
-    below = np.searchsorted(np.sort(scores), values, side="right")
-    state = json.loads((folder / "state.json").read_text())
-    state["isotonic_x"], state["isotonic_y"] = (
-        calibrator.X_thresholds_.tolist(),
-        calibrator.y_thresholds_.tolist(),
-    )
-    state["ecdf_values"], state["ecdf_ranks"] = values.tolist(), [0.0, *(below * 1000 / held_out).tolist()]
-    _write(folder / "state.json", state)
+def _codes(encoder):
+    return {
+        name: dict(zip(lookup.keys, lookup.values.tolist(), strict=True))
+        for name, lookup in encoder.lookups.items()
+    }
 
 
 def _write(path, content):

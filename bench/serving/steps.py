@@ -22,7 +22,7 @@ class Steps:
 
     def __init__(self, folder=STORE):
         state = json.loads((Path(folder) / "state.json").read_text())
-        for name in ("median", "cap", "floor", "mean", "deviation"):
+        for name in ("median", "cap", "floor", "shift", "factor"):
             setattr(self, name, np.array(state[name]))
         self.codes = [state["codes"][name] for name in TEXTS]
         self.unseen = [_number(state["unseen"][name]) for name in TEXTS]
@@ -46,8 +46,8 @@ class Steps:
         np.copyto(numbers, self.median, where=np.isnan(numbers))
         np.minimum(numbers, self.cap, out=numbers)
         np.maximum(numbers, self.floor, out=numbers)
-        np.subtract(numbers, self.mean, out=numbers)
-        np.divide(numbers, self.deviation, out=numbers)
+        np.subtract(numbers, self.shift, out=numbers)
+        np.multiply(numbers, self.factor, out=numbers)
 
     def after(self, predictions):
         """Calibrated probabilities and ecdf ranks."""

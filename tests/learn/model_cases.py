@@ -49,9 +49,34 @@ MODELS = {
     "catboost_regressor": learn.catboost_regressor(
         NUMBERS, target="loss", num_trees=15, validation=WATCHED, early_stopping=3
     ),
+    "keras_classifier": learn.keras_classifier(
+        ["age", "other"], target="fraud", network=(4,), epochs=1, weight="amount"
+    ),
+    "keras_regressor": learn.keras_regressor(
+        ["age", "other"], target="loss", network=(), epochs=2, validation=WATCHED, early_stopping=1
+    ),
+    "isolation_forest": learn.isolation_forest(["amount", "tenure"], params={"n_estimators": 5}),
 }
 
-OPTIONAL = ("xgboost", "catboost")
+AFTER = {
+    "platt": learn.platt_calibrator(target="fraud"),
+    "platt_of_any_number": learn.platt_calibrator(target="fraud", prediction="amount", weight="age"),
+    "beta": learn.beta_calibrator(target="fraud"),
+    "beta_weighted": learn.beta_calibrator(target="fraud", prediction="other", weight="age"),
+    "bands": learn.bands([0.2, 0.5, 0.9], ["low", "medium", "high", "top"]),
+    "bands_in_place": learn.bands([10], ["small", "large"], prediction="amount", into="amount"),
+    "blend": learn.blend(["prediction", "other", "amount"], weights=[1, 2, 0.5]),
+    "stack": learn.stack(
+        learn.lightgbm_classifier(["amount", "merchant"], target="fraud", num_trees=3, into="trees"),
+        learn.pipeline(
+            learn.imputer(["tenure"]), learn.logistic_regression(["tenure"], target="fraud", into="line")
+        ),
+        meta=learn.lightgbm_classifier(["trees", "line", "age"], target="fraud", num_trees=3),
+        folds=3,
+    ),
+}
+
+OPTIONAL = ("xgboost", "catboost", "keras")
 """Libraries whose tests are skipped where they are not installed; where all is required, they fail instead."""
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import threading
+from time import monotonic
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from veredito.errors import DeadlineError, OutputError, OverloadedError
-from veredito.serve.batching import Batcher, Queue, Ticket
+from veredito.serve.batching import Limits, LoopBatcher, Queue, ThreadBatcher, Ticket, measured, place_of
 
 
 class Model:
@@ -20,7 +21,8 @@ class Model:
         self.free = threading.Semaphore(0)
         self.held = False
 
-    def __call__(self, rows):
+    def __call__(self, rows, stages):
+        stages.add("model", 0.001)
         self.batches.append(rows)
         self.started.release()
         if self.held:
@@ -49,14 +51,25 @@ async def started(model):
 
 async def held_batch(model, batcher):
     """Occupy the model with a first row, so that what comes next has to gather."""
-    model.held = True
+    model.held = batcher.threaded
     first = asyncio.ensure_future(batcher.submit(["first"], later()))
-    await started(model)
+    if batcher.threaded:
+        await started(model)
     return first
 
 
-def later():
-    return asyncio.get_running_loop().time() + 60
+def later(seconds=60):
+    return monotonic() + seconds
+
+
+@pytest.fixture(params=[LoopBatcher, ThreadBatcher], ids=["loop", "thread"])
+def batcher(request, model):
+    """Both kinds, each with what it has counted."""
+    counted = []
+    batcher = request.param(model, Limits(), counted.append)
+    batcher.threaded, batcher.counted = request.param is ThreadBatcher, counted
+    yield batcher
+    batcher.close()
 
 
 def release(model, times=8):
@@ -69,22 +82,22 @@ class TestQueue:
     @given(st.lists(st.integers(1, 5), max_size=30), st.integers(1, 8))
     def test_every_ticket_is_taken_once_in_order(self, sizes, batch_rows_max):
         """Batches partition the tickets, keep their order and their limit."""
-        queue = Queue(batch_rows_max=batch_rows_max, waiting_rows_max=1000)
+        queue = Queue(Limits(batch_rows_max=batch_rows_max, waiting_rows_max=1000))
         tickets = [Ticket([i] * size, 1.0, None) for i, size in enumerate(sizes)]
         for ticket in tickets:
             queue.offer(ticket)
 
         batches = []
-        while batch := queue.take(now=0.0):
+        while batch := queue.take(now=0.0)[0]:
             batches.append(batch)
 
         assert [ticket for batch in batches for ticket in batch] == tickets
         assert all(len(batch) == 1 or sum(len(t.rows) for t in batch) <= batch_rows_max for batch in batches)
-        assert queue.statistics().rows_waiting == 0
+        assert queue.rows_waiting == 0
 
     def test_who_left_or_is_late_is_passed_over(self):
         """Nobody computes for the absent."""
-        queue = Queue(batch_rows_max=10, waiting_rows_max=10)
+        queue = Queue(Limits(batch_rows_max=10))
         gone, late, here = (
             Ticket([name], deadline, None) for name, deadline in [("g", 9.0), ("l", 1.0), ("h", 9.0)]
         )
@@ -92,46 +105,66 @@ class TestQueue:
             queue.offer(ticket)
         gone.gone = True
 
-        assert queue.take(now=1.0) == [here]
-        assert queue.statistics().expired == 2
+        assert queue.take(now=1.0) == ([here], [late])
 
     def test_the_limit_refuses_with_its_reason(self):
         """A full queue says so at once."""
-        queue = Queue(batch_rows_max=1, waiting_rows_max=2)
+        queue = Queue(Limits(waiting_rows_max=2))
         queue.offer(Ticket(["a", "b"], 1.0, None))
 
         with pytest.raises(OverloadedError, match="2 rows wait"):
             queue.offer(Ticket(["c"], 1.0, None))
 
+    @given(st.floats(1e-6, 10), st.integers(1, 300))
+    def test_a_batch_takes_no_longer_than_it_may(self, row_seconds, offered):
+        """By what rows have taken, a batch stays within its time; one row is always let through."""
+        limits = Limits(batch_rows_max=256, batch_seconds_max=0.02, waiting_rows_max=300)
+        queue = Queue(limits)
+        queue.took(1, row_seconds)
+        for i in range(offered):
+            queue.offer(Ticket([i], 1.0, None))
+
+        batch, _ = queue.take(now=0.0)
+
+        assert len(batch) <= 256
+        assert len(batch) == 1 or len(batch) * row_seconds <= 0.02 + 1e-9
+        assert len(batch) in {offered, 256} or (len(batch) + 1) * row_seconds > 0.02
+
 
 class TestBatcher:
-    def test_rows_that_arrive_while_the_model_works_form_one_batch(self, model):
+    def test_rows_that_arrive_while_the_model_works_form_one_batch(self, model, batcher):
         """No timer: the first goes at once, the rest together."""
 
         async def scenario():
-            batcher = Batcher(model)
             first = await held_batch(model, batcher)
             rest = [asyncio.ensure_future(batcher.submit([name], later())) for name in "abc"]
             await asyncio.sleep(0)
             release(model)
-            return [await first, *[await waiter for waiter in rest]]
+            return [(await waiter).rows for waiter in (first, *rest)]
 
         assert run(scenario()) == [["firstfirst"], ["aa"], ["bb"], ["cc"]]
         assert model.batches == [["first"], ["a", "b", "c"]]
+        assert batcher.counted == [1, 3]
+
+    def test_a_caller_learns_where_the_time_of_its_batch_went(self, batcher):
+        """The stages of a batch are everyone's who was in it."""
+
+        async def scenario():
+            return await asyncio.gather(*(batcher.submit([name], later()) for name in "ab"))
+
+        assert [computed.stages.seconds["model"] for computed in run(scenario())] == [0.001, 0.001]
 
     @pytest.mark.parametrize("position", [0, 1, 2], ids=["first", "middle", "last"])
     @pytest.mark.parametrize("trouble", ["cancel", "deadline", "raises", "short", "dies"])
-    def test_trouble_stays_with_whom_it_belongs_to(self, model, trouble, position):
+    def test_trouble_stays_with_whom_it_belongs_to(self, model, batcher, trouble, position):
         """Whatever happens to one of three callers, the other two get their own answers."""
         rows = ["a", "b", "c"]
         if trouble in {"raises", "short", "dies"}:
             rows[position] = trouble
 
         async def scenario():
-            batcher = Batcher(model)
             first = await held_batch(model, batcher)
-            now = asyncio.get_running_loop().time()
-            deadlines = [now + (0.01 if trouble == "deadline" and i == position else 60) for i in range(3)]
+            deadlines = [later(0.0 if trouble == "deadline" and i == position else 60) for i in range(3)]
             waiters = [
                 asyncio.ensure_future(batcher.submit([r], d)) for r, d in zip(rows, deadlines, strict=True)
             ]
@@ -143,9 +176,7 @@ class TestBatcher:
             release(model)
             await first
             results = await asyncio.gather(*waiters, return_exceptions=True)
-            after = await batcher.submit(["after"], later())
-            batcher.close()
-            return results, after
+            return results, await batcher.submit(["after"], later())
 
         results, after = run(scenario())
 
@@ -157,15 +188,15 @@ class TestBatcher:
             "dies": OutputError,
         }[trouble]
         assert isinstance(results.pop(position), expected)
-        assert results == [[row * 2] for i, row in enumerate(rows) if i != position]
-        assert after == ["afterafter"]
+        assert [r.rows for r in results] == [[row * 2] for i, row in enumerate(rows) if i != position]
+        assert after.rows == ["afterafter"]
 
     @pytest.mark.parametrize("position", [0, 1, 2], ids=["first", "middle", "last"])
-    def test_a_caller_cancelled_while_its_batch_computes_harms_nobody(self, model, position):
+    @pytest.mark.parametrize("batcher", [ThreadBatcher], ids=["thread"], indirect=True)
+    def test_a_caller_cancelled_while_its_batch_computes_harms_nobody(self, model, batcher, position):
         """The answers of the others still come, whichever one left."""
 
         async def scenario():
-            batcher = Batcher(model)
             first = await held_batch(model, batcher)
             waiters = [asyncio.ensure_future(batcher.submit([name], later())) for name in "abc"]
             await asyncio.sleep(0)
@@ -179,4 +210,56 @@ class TestBatcher:
         results = run(scenario())
 
         assert isinstance(results.pop(position), asyncio.CancelledError)
-        assert results == [[name * 2] for i, name in enumerate("abc") if i != position]
+        assert [r.rows for r in results] == [[name * 2] for i, name in enumerate("abc") if i != position]
+
+    @pytest.mark.parametrize("batcher", [ThreadBatcher], ids=["thread"], indirect=True)
+    def test_a_deadline_holds_while_the_model_works(self, model, batcher):
+        """The caller is told in time, and the model's late answer reaches nobody."""
+
+        async def scenario():
+            model.held = True
+            with pytest.raises(DeadlineError):
+                await batcher.submit(["late"], later(0.01))
+            release(model)
+            return await batcher.submit(["next"], later())
+
+        assert run(scenario()).rows == ["nextnext"]
+
+    def test_too_many_rows_are_refused_and_the_rest_answered(self, model):
+        """The limit of the queue holds for callers, too."""
+        batcher = LoopBatcher(model, Limits(waiting_rows_max=2), lambda _: None)
+
+        async def scenario():
+            waiters = [batcher.submit([name], later()) for name in "abcd"]
+            return await asyncio.gather(*waiters, return_exceptions=True)
+
+        *answered, refused = run(scenario())
+
+        assert [computed.rows for computed in answered] == [["aa"], ["bb"], ["cc"]]
+        assert isinstance(refused, OverloadedError)
+
+
+class TestPlace:
+    @pytest.mark.parametrize(
+        ("alone_us", "together_us", "place"),
+        [
+            (20, 15, "inline"),
+            (95, 45, "loop"),
+            (620, 12, "loop"),
+            (4000, 90, "thread"),
+            (4000, 4000, "thread"),
+        ],
+    )
+    def test_a_model_works_where_its_callers_wait_least(self, alone_us, together_us, place):
+        """Cheap rows at once, rows that gain in batches together, and slow ones off the loop."""
+        assert place_of(alone_us / 1e6, together_us / 1e6) == place
+
+    def test_what_is_measured_is_the_time_of_a_row(self):
+        """A model that only counts its calls is cheaper by the row in a batch."""
+        calls = []
+
+        alone, together = measured(calls.append, ["a", "b"])
+
+        assert {len(rows) for rows in calls} == {1, 16}
+        assert together >= 0
+        assert alone >= 0

@@ -50,6 +50,7 @@ def test_all_mistakes_of_a_config_are_listed_at_once(project):
     change(project, 'features = "features"', 'feature = "features"')
     change(project, 'fallback = { action = "review", reason = "no decision could be made" }', "")
     change(project, '[record]\nfolder = "record"', "[record]\nfolder = 3\n[recrod]")
+    change(project, 'kind = "table"', 'kind = "tabel"')
 
     found = problems(project)
 
@@ -62,6 +63,7 @@ def test_all_mistakes_of_a_config_are_listed_at_once(project):
         "[models.fraud].feature: unknown key",
         "[decision.fallback]: is required",
         "[record].folder: expected `str`, got `int`",
+        "[sources.customers].kind: unknown kind",
     ]:
         assert any(text in line for line in found), (text, found)
 

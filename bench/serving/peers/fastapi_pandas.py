@@ -26,7 +26,7 @@ app = FastAPI()
 steps = Steps()
 booster = lightgbm.Booster(model_file=str(STORE / "model.txt"))
 median = dict(zip(NUMBERS, steps.median, strict=True))
-mean, deviation = pd.Series(steps.mean, index=NUMBERS), pd.Series(steps.deviation, index=NUMBERS)
+shift, factor = pd.Series(steps.shift, index=NUMBERS), pd.Series(steps.factor, index=NUMBERS)
 codes = [pd.Series(known) for known in steps.codes]
 calibrator = IsotonicRegression(out_of_bounds="clip").fit(steps.knots, steps.levels)
 
@@ -38,7 +38,7 @@ Row = create_model(
 def preprocess(frame: pd.DataFrame) -> pd.DataFrame:
     numbers = frame[NUMBERS].astype(float).fillna(median)
     numbers = pd.DataFrame(np.clip(numbers.to_numpy(), steps.floor, steps.cap), columns=NUMBERS)
-    numbers = (numbers - mean) / deviation
+    numbers = (numbers - shift) * factor
     texts = frame[TEXTS].copy()
     for name, known, unseen in zip(TEXTS, codes, steps.unseen, strict=True):
         seen = texts[name].isin(known.index) | texts[name].isna()

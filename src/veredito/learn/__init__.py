@@ -1,7 +1,10 @@
 """Learners: table in, table out; train with one small interface, and serve what was trained."""
 
-from . import metrics, perturb, splits
+from . import metrics, perturb, plots, splits
+from .after.bands import bands
 from .after.calibration import isotonic_calibrator
+from .after.combining import blend, stack
+from .after.curves import beta_calibrator, platt_calibrator
 from .after.ranks import discrete_ecdf, ecdf
 from .block import Block, Kernel, Layout
 from .cleaning.bounds import capper, clip, floorer
@@ -23,6 +26,8 @@ from .held_out import HeldOut, on
 from .learner import Fit, Fitted, Learner
 from .migration import from_fklearn, from_pickle
 from .models.catboost import catboost_classifier, catboost_regressor
+from .models.isolation import isolation_forest
+from .models.keras import keras_classifier, keras_regressor
 from .models.lightgbm import lightgbm_classifier, lightgbm_regressor
 from .models.linear import linear_regression, logistic_regression
 from .models.model_step import ModelLearner, ModelStep, Training
@@ -47,7 +52,10 @@ __all__ = [
     "Preview",
     "Step",
     "Training",
+    "bands",
+    "beta_calibrator",
     "binner",
+    "blend",
     "calendar",
     "capper",
     "catboost_classifier",
@@ -66,7 +74,10 @@ __all__ = [
     "from_fklearn",
     "from_pickle",
     "imputer",
+    "isolation_forest",
     "isotonic_calibrator",
+    "keras_classifier",
+    "keras_regressor",
     "label_encoder",
     "lightgbm_classifier",
     "lightgbm_regressor",
@@ -80,6 +91,8 @@ __all__ = [
     "per_segment",
     "perturb",
     "pipeline",
+    "platt_calibrator",
+    "plots",
     "quantile_binner",
     "rank_encoder",
     "rename",
@@ -88,6 +101,7 @@ __all__ = [
     "sklearn_classifier",
     "sklearn_regressor",
     "splits",
+    "stack",
     "standard_scaler",
     "step_kinds",
     "step_of",

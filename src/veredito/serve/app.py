@@ -18,13 +18,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from veredito.errors import OverloadedError
+from veredito.errors import OutputError, OverloadedError, UnavailableError
 from veredito.record import metrics as record_metrics
 from veredito.serve import http, oip
 from veredito.serve.assemble import Service
 from veredito.serve.deciding import Deciding
+from veredito.serve.faults import described
 from veredito.serve.metrics import Metrics
 from veredito.serve.openapi import LABEL, openapi
+from veredito.serve.predicting import Predicting
 from veredito.serve.predictor import Predictor
 from veredito.serve.siblings import Siblings
 
@@ -52,13 +54,14 @@ class App:
         self._settings = service.config.service
         self._hot: dict[str, Handler] = {}
         self._deciding: Deciding | None = None
-        for name, predictor in service.predictors.items():
-            self._hot[f"/v1/predict/{name}"] = self._predict(name)
-            infer = self._infer(name)
-            self._hot[f"/v2/models/{name}/infer"] = infer
-            self._hot[f"/v2/models/{name}/versions/{predictor.model.version}/infer"] = infer
-        if len(service.predictors) == 1:
-            self._hot["/v1/predict"] = self._predict(next(iter(service.predictors)))
+        self._models = [self._predicting(name) for name in service.predictors]
+        for model in self._models:
+            self._hot[f"/v1/predict/{model.name}"] = model
+            self._hot[f"/v2/models/{model.name}/infer"] = model.infer
+            version = model.predictor.model.version
+            self._hot[f"/v2/models/{model.name}/versions/{version}/infer"] = model.infer
+        if len(self._models) == 1:
+            self._hot["/v1/predict"] = self._models[0]
         self._siblings = Siblings(sockets, str(os.getpid()), self.metrics) if sockets else None
         self._rest = Starlette(routes=self._routes(), lifespan=self._lifespan)
 
@@ -87,7 +90,20 @@ class App:
             self.ready = False
             if self._siblings is not None:
                 await self._siblings.aclose()
+            for model in self._models:
+                model.close()
             await self.service.aclose()
+
+    def _predicting(self, name: str) -> Predicting:
+        place, limits = self.service.batching[name]
+        return Predicting(
+            name,
+            self.service.predictors[name],
+            place=place,
+            limits=limits,
+            deadline_ms=self._settings.deadline_ms,
+            metrics=self.metrics,
+        )
 
     def _open_decisions(self) -> None:
         service = self.service
@@ -124,7 +140,7 @@ class App:
             return
         except Exception as error:  # noqa: BLE001 - whatever broke, the caller gets an answer and the log the cause
             status, answered, headers = self._refuse(error, request_id)
-            if self._deciding is not None and handler is self._deciding:
+            if self._deciding is not None and (handler is self._deciding or isinstance(error, OutputError)):
                 self._deciding.refused(error, request_id)
         finally:
             self.metrics.counts.in_flight -= 1
@@ -143,30 +159,11 @@ class App:
 
     def _refuse(self, error: Exception, request_id: str) -> tuple[int, bytes, list[http.Header]]:
         status, body, headers = http.refusal(error, request_id)
-        if status >= 500 and not isinstance(error, OverloadedError):
-            log.error("request_id=%s failed", request_id, exc_info=error)
+        if status >= 500 and not isinstance(error, UnavailableError):
+            log.error("request_id=%s failed: %s", request_id, described(error))
+            log.debug("request_id=%s", request_id, exc_info=error)
         self.metrics.reject(http.code(error))
         return status, body, headers
-
-    def _predict(self, name: str) -> Handler:
-        predictor = self.service.predictors[name]
-
-        async def predict(call: http.Call) -> bytes:
-            answered = predictor.answer(call.body, call.stages)
-            self.metrics.stages(call.stages)
-            return answered
-
-        return predict
-
-    def _infer(self, name: str) -> Handler:
-        predictor = self.service.predictors[name]
-
-        async def infer(call: http.Call) -> bytes:
-            answered = oip.infer(name, predictor, call.body, call.stages)
-            self.metrics.stages(call.stages)
-            return answered
-
-        return infer
 
     def _routes(self) -> list[Route]:
         routes = [

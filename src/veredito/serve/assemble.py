@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 import functools
-import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -19,17 +18,17 @@ import msgspec
 
 from veredito import __version__
 from veredito import graph as vg
-from veredito import model as vm
 from veredito import sources as vs
 from veredito.decide import Policy
 from veredito.errors import ConfigError, DefinitionError, Problem, did_you_mean
 from veredito.record import Recorder, RecordLayout, RecordSettings
 from veredito.record.idempotency import IdempotencyStore
 from veredito.schema import Schema
-from veredito.serve import wiring
+from veredito.serve import loading, wiring
 from veredito.serve.auth import Keys, read_keys
 from veredito.serve.config import Config, DecisionSettings, config_hash, read_config
 from veredito.serve.decider import About, Decider, recorded_features
+from veredito.serve.importing import attribute, module
 from veredito.serve.predictor import Predictor
 from veredito.types import Source
 
@@ -43,6 +42,7 @@ class Service:
         config: as read.
         folder: the config file's; relative paths start there.
         predictors: model name to its five stages.
+        batching: model name to where it works, and the limits of its batches.
         decider: decides on events; `None` where there are models alone.
         inputs: the schema of an event, where there is a decider.
         sources: by name; opened by `start()`.
@@ -56,7 +56,7 @@ class Service:
         self,
         config: Config,
         folder: Path,
-        predictors: Mapping[str, Predictor],
+        models: Mapping[str, loading.Loaded],
         sources: Mapping[str, Source],
         *,
         decider: Decider | None,
@@ -66,7 +66,9 @@ class Service:
         warnings: Iterable[str] = (),
     ) -> None:
         self.config, self.folder = config, folder
-        self.predictors, self.sources = predictors, sources
+        self.predictors = {name: model.predictor for name, model in models.items()}
+        self.batching = {name: (model.place, model.limits) for name, model in models.items()}
+        self.sources = sources
         self.decider, self.inputs, self.graph, self.keys = decider, inputs, graph, keys
         self.warnings = tuple(warnings)
         self.recorder: Recorder | None = None
@@ -99,14 +101,13 @@ class Service:
                 await source.aclose()
 
     def _layout(self, inputs: Schema) -> RecordLayout:
-        models = {name: predictor.model for name, predictor in self.predictors.items()}
         rows = self.decider.about.features if self.decider is not None else {}
         return RecordLayout(
             inputs=inputs,
             features=recorded_features(
-                {name: (rows[name], model.in_schema) for name, model in models.items()}
+                {name: (rows[name], predictor.in_schema) for name, predictor in self.predictors.items()}
             ),
-            outputs={name: model.out_schema for name, model in models.items()},
+            outputs={name: predictor.out_schema for name, predictor in self.predictors.items()},
         )
 
 
@@ -166,20 +167,24 @@ def assemble(
     problems = _Problems()
     auth = config.auth
     keys = problems.attempt("[auth]", lambda: read_keys(auth, folder)) if auth is not None else None
-    predictors = _predictors(config, folder, problems)
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    # The decision's modules come first, because they may define steps that a model has.
+    parts = _decision_parts(config.decision, problems) if config.decision else None
+    models = _models(config, folder, problems)
     for name, table in config.sources.items():
         problems.found += vs.check(name, table)
     sources = {} if problems.found else {n: vs.open(n, t, folder=folder) for n, t in config.sources.items()}
-    parts = _decision_parts(config.decision, folder, problems) if config.decision else None
     decider, inputs, graph = None, None, None
     if config.decision is not None and parts is not None and not problems.found:
         settings, inputs = config.decision, parts.inputs
+        predictors = {name: model.predictor for name, model in models.items()}
         built = problems.attempt("[decision]", lambda: _decider(config, settings, parts, predictors, sources))
         decider, graph = built if built is not None else (None, None)
     if problems.found:
         raise ConfigError(problems.found, title=f"{path.name} is invalid")
     return Service(
-        config, folder, predictors, sources, decider=decider, inputs=inputs, graph=graph, keys=keys,
+        config, folder, models, sources, decider=decider, inputs=inputs, graph=graph, keys=keys,
         warnings=_warnings(config, keys),
     )  # fmt: skip
 
@@ -201,20 +206,19 @@ def _warnings(config: Config, keys: Keys | None) -> list[str]:
     return warnings
 
 
-def _predictors(config: Config, folder: Path, problems: _Problems) -> dict[str, Predictor]:
-    predictors = {}
+def _models(config: Config, folder: Path, problems: _Problems) -> dict[str, loading.Loaded]:
+    models = {}
+    rows_max = config.service.batch_rows_max
     for name, settings in config.models.items():
-        key = folder / settings.public_key if settings.public_key else None
-        model = problems.attempt(
-            f"[models.{name}]", functools.partial(vm.load, folder / settings.artifact, require_signature=key)
-        )
+        load = functools.partial(loading.load, name, settings, folder, rows_max)
+        model = problems.attempt(f"[models.{name}]", load)
         if model is not None:
-            predictors[name] = Predictor(model, config.service.batch_rows_max)
+            models[name] = model
         if config.decision is not None and settings.features is None:
             problems.found.append(
                 Problem(f"[models.{name}].features", "is required where there is a [decision]")
             )
-    return predictors
+    return models
 
 
 class _Parts(msgspec.Struct, frozen=True):
@@ -226,12 +230,10 @@ class _Parts(msgspec.Struct, frozen=True):
     policy: Policy
 
 
-def _decision_parts(settings: DecisionSettings, folder: Path, problems: _Problems) -> _Parts | None:
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-    nodes = problems.attempt("[decision].graph", lambda: _import(settings.graph))
-    event = problems.attempt("[decision].inputs", lambda: _attribute(settings.inputs, type))
-    policy = problems.attempt("[decision].policy", lambda: _attribute(settings.policy, Policy))
+def _decision_parts(settings: DecisionSettings, problems: _Problems) -> _Parts | None:
+    nodes = problems.attempt("[decision].graph", lambda: module(settings.graph))
+    event = problems.attempt("[decision].inputs", lambda: attribute(settings.inputs, type))
+    policy = problems.attempt("[decision].policy", lambda: attribute(settings.policy, Policy))
     inputs = problems.attempt("[decision].inputs", lambda: Schema.of(event)) if event else None
     if inputs is not None:
         for part in ("key", "event_time"):
@@ -242,33 +244,6 @@ def _decision_parts(settings: DecisionSettings, folder: Path, problems: _Problem
     if nodes is None or event is None or inputs is None or policy is None:
         return None
     return _Parts(nodes, event, inputs, policy)
-
-
-def _import(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except DefinitionError:
-        raise
-    except Exception as error:
-        # A user's module may fail in any way while it is imported; each is a problem of the config's place.
-        raise ConfigError(Problem("", f"cannot import '{name}': {type(error).__name__}: {error}")) from error
-
-
-def _attribute(reference: str, kind: type[T]) -> T:
-    module_name, _, name = reference.partition(":")
-    if not name:
-        raise ConfigError(Problem("", f"'{reference}' names no attribute", hint="write it as module:name"))
-    module = _import(module_name)
-    if not hasattr(module, name):
-        known = tuple(
-            n for n, value in vars(module).items() if isinstance(value, kind) and not n.startswith("_")
-        )
-        hint = did_you_mean(name, known)
-        raise ConfigError(Problem("", f"module '{module_name}' has no '{name}'", available=known, hint=hint))
-    found = getattr(module, name)
-    if not isinstance(found, kind):
-        raise ConfigError(Problem("", f"'{reference}' is a {type(found).__name__}, not a {kind.__name__}"))
-    return found
 
 
 def _decider(

@@ -12,7 +12,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -20,6 +20,7 @@ from veredito.decide import PrePolicy
 from veredito.errors import ConfigError, Problem
 from veredito.record import RecordSettings
 from veredito.schema import read_settings
+from veredito.sources import check
 
 ENVIRONMENT_PREFIX = "VEREDITO__"
 
@@ -99,11 +100,32 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         artifact: the folder it was saved in.
         features: the node that gives its row; needed where there is a ``[decision]``.
         public_key: a file with the Ed25519 key that must have signed it.
+        in_schema: ``module:Struct``, a row as it is sent; the model's own by default.
+        in_adapter: ``module:function``, a sent row to the model's; by default it is one already.
+        out_adapter: ``module:function``, the model's answer to the service's; by default it is one already.
+        out_schema: ``module:Struct``, an answer; the model's own by default.
+        record_only: fields of the answer that the record keeps and the caller does not get.
+        record_key: a second key of ``/v1/predict``'s answer with just those, for a caller with its own record.
+        batching: where it works: ``inline``, on the ``loop`` in batches, or in a ``thread``; measured at start
+            by default.
+        batch_rows_max: most rows it is given at once; 256 fill the processor's caches and not the loop's time.
+        batch_ms_max: the longest a batch may take, as rows have taken lately.
+        waiting_rows_max: most rows that may wait for it; one more is refused with 503.
     """
 
     artifact: str
     features: str | None = None
     public_key: str | None = None
+    in_schema: str | None = None
+    in_adapter: str | None = None
+    out_adapter: str | None = None
+    out_schema: str | None = None
+    record_only: list[str] = []
+    record_key: Name | None = None
+    batching: Literal["auto", "inline", "loop", "thread"] = "auto"
+    batch_rows_max: Positive = 256
+    batch_ms_max: Annotated[float, msgspec.Meta(gt=0)] = 20.0
+    waiting_rows_max: Positive = 4096
 
 
 class AuthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -150,10 +172,18 @@ def read_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
         ConfigError: the file cannot be read, is not TOML, or has problems; all are listed.
     """
     environment = os.environ if environment is None else environment
-    config, problems = read_settings(Config, _with_environment(_toml(path), environment), "")
+    table = _with_environment(_toml(path), environment)
+    config, problems = read_settings(Config, table, "")
     if config is None:
-        raise ConfigError(problems, title=f"{path.name} is invalid")
+        raise ConfigError([*problems, *_source_problems(table)], title=f"{path.name} is invalid")
     return config
+
+
+def _source_problems(table: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the sources of a config that cannot be read as a whole."""
+    tables = table.get("sources")
+    named = tables.items() if isinstance(tables, Mapping) else ()
+    return [problem for name, inner in named if isinstance(inner, Mapping) for problem in check(name, inner)]
 
 
 def config_hash(config: Config) -> str:

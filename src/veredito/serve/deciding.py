@@ -8,11 +8,11 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import logging
-from time import monotonic, perf_counter
+from time import perf_counter
 
 import msgspec
 
-from veredito.errors import InputError, OverloadedError, Problem, RecordError
+from veredito.errors import InputError, OutputError, OverloadedError, Problem, RecordError
 from veredito.record import Recorder
 from veredito.record.idempotency import KEY_LENGTH_MAX, Conflict, IdempotencyStore, Replay, body_hash
 from veredito.schema import Schema
@@ -22,7 +22,6 @@ from veredito.serve.metrics import Metrics
 
 log = logging.getLogger("veredito.serve")
 
-_TIMEOUT_HEADER = b"x-request-timeout-ms"
 _REPLAYED = (b"idempotent-replayed", b"true")
 
 
@@ -74,25 +73,29 @@ class Deciding:
         begun = perf_counter()
         event = self._inputs.decode(call.body)
         call.stages.add("in_schema", perf_counter() - begun)
-        deadline_seconds = self._deadline_seconds(call.scope)
+        deadline = http.deadline(call, self._deadline_ms)
         given = http.header(call.scope, b"idempotency-key")
         if given is None:
-            return await self._decide(event, call, deadline_seconds)
-        return await self._decide_once(event, call, deadline_seconds, given)
+            return await self._decide(event, call, deadline)
+        return await self._decide_once(event, call, deadline, given)
 
     def refused(self, error: Exception, request_id: str) -> None:
-        """Record that a request was refused; the refusal itself stands whatever comes of it."""
-        if self._recorder is None or not isinstance(error, InputError | OverloadedError):
+        """Record that a request was refused, or that a model failed it, and why.
+
+        The refusal itself stands whatever comes of it.
+        """
+        if self._recorder is None or not isinstance(error, InputError | OverloadedError | OutputError):
             return
-        record = self._decider.refusal(request_id, http.code(error))
+        if isinstance(error, OutputError):
+            record = self._decider.unanswered(request_id, "failed", f"{http.code(error)}: {error}")
+        else:
+            record = self._decider.unanswered(request_id, "refused", http.code(error))
         try:
             self._recorder.append_nowait(record)
         except (RecordError, OverloadedError) as failure:
             log.warning("request_id=%s its refusal is not recorded: %s", request_id, failure)
 
-    async def _decide_once(
-        self, event: object, call: http.Call, deadline_seconds: float, given: bytes
-    ) -> bytes:
+    async def _decide_once(self, event: object, call: http.Call, deadline: float, given: bytes) -> bytes:
         if self._keys is None:
             raise InputError(Problem("idempotency-key", "this service keeps no record, and so no keys"))
         if not 0 < len(given) <= KEY_LENGTH_MAX:
@@ -106,18 +109,18 @@ class Deciding:
         if isinstance(beginning, Conflict):
             raise http.IdempotencyConflictError(beginning.reason)
         try:
-            answered = await self._decide(event, call, deadline_seconds)
+            answered = await self._decide(event, call, deadline)
             await self._keys.finish(key, 200, answered)
         except BaseException:
             self._keys.abandon(key)
             raise
         return answered
 
-    async def _decide(self, event: object, call: http.Call, deadline_seconds: float) -> bytes:
+    async def _decide(self, event: object, call: http.Call, deadline: float) -> bytes:
         elapsed = perf_counter() - call.begun
         decided = await self._decider.decide(
             event,
-            deadline=monotonic() - elapsed + deadline_seconds,
+            deadline=deadline,
             request_id=call.request_id,
             stages=call.stages,
             received_at=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=elapsed),
@@ -131,16 +134,6 @@ class Deciding:
             call.stages.add("record", perf_counter() - begun)
         self._count(decided, call)
         return answered
-
-    def _deadline_seconds(self, scope: http.Scope) -> float:
-        """The service's deadline, or less where the caller asks for less."""
-        asked = http.header(scope, _TIMEOUT_HEADER)
-        if asked is None:
-            return self._deadline_ms / 1e3
-        if not asked.isdigit() or int(asked) == 0:
-            what = "must be a whole number of milliseconds, above 0"
-            raise InputError(Problem(_TIMEOUT_HEADER.decode(), what))
-        return min(int(asked), self._deadline_ms) / 1e3
 
     def _count(self, decided: Decided, call: http.Call) -> None:
         self._metrics.decision(decided.decision.action, decided.decision.source)

@@ -7,12 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from time import monotonic, perf_counter
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 import uuid_utils
 
-from veredito.errors import InputError, OverloadedError, Problem, UnavailableError, VereditoError
+from veredito.errors import (
+    DeadlineError,
+    InputError,
+    OverloadedError,
+    Problem,
+    UnavailableError,
+    VereditoError,
+)
 from veredito.serve.stages import Stages
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -25,6 +33,7 @@ _CONFLICTS = {
     "other_body": "the idempotency key was used with another body",
     "in_progress": "the first request with this idempotency key is still being decided",
 }
+_TIMEOUT_HEADER = b"x-request-timeout-ms"
 _JSON = (b"content-type", b"application/json")
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")  # printable and short, or it is not echoed into logs
 
@@ -97,6 +106,21 @@ def header(scope: Scope, name: bytes) -> bytes | None:
         if key == name:
             found = value
     return found
+
+
+def deadline(call: Call, deadline_ms: float) -> float:
+    """When a call's answer is due, on `time.monotonic()`: the service's deadline, or the caller's earlier one.
+
+    Raises:
+        InputError: the caller's is not a whole number of milliseconds.
+    """
+    asked = header(call.scope, _TIMEOUT_HEADER)
+    if asked is not None:
+        if not asked.isdigit() or int(asked) == 0:
+            what = "must be a whole number of milliseconds, above 0"
+            raise InputError(Problem(_TIMEOUT_HEADER.decode(), what))
+        deadline_ms = min(int(asked), deadline_ms)
+    return monotonic() - (perf_counter() - call.begun) + deadline_ms / 1e3
 
 
 def api_key(scope: Scope) -> bytes:
@@ -184,6 +208,8 @@ def _kind(error: Exception) -> tuple[int, str, str]:
             return 401, "unauthorized", "a valid key is needed: X-API-Key, or Authorization: Bearer"
         case OverloadedError():
             return 503, "overloaded", str(error)
+        case DeadlineError():
+            return 504, "deadline", "the deadline passed before there was an answer"
         case UnavailableError():
             return 503, "unavailable", "the service cannot answer now"
         case _:

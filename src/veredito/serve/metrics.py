@@ -67,6 +67,8 @@ class Counts(msgspec.Struct):
         stages: time by stage.
         decisions: by action and source.
         rejected: requests refused, by reason.
+        batches: batches that models computed, by model.
+        batch_rows: rows in them, by model.
         outcomes: how effects' values came to be, by node and outcome.
         in_flight: requests being answered now.
     """
@@ -75,6 +77,8 @@ class Counts(msgspec.Struct):
     stages: dict[tuple[str], Histogram] = msgspec.field(default_factory=dict)
     decisions: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
     rejected: dict[tuple[str], int] = msgspec.field(default_factory=dict)
+    batches: dict[tuple[str], int] = msgspec.field(default_factory=dict)
+    batch_rows: dict[tuple[str], int] = msgspec.field(default_factory=dict)
     outcomes: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
     in_flight: int = 0
 
@@ -105,6 +109,11 @@ class Metrics(Collector):
     def reject(self, reason: str) -> None:
         """Count a refusal."""
         _count(self.counts.rejected, (reason,))
+
+    def batch(self, model: str, rows: int) -> None:
+        """Count a batch that a model computed."""
+        _count(self.counts.batches, (model,))
+        _count(self.counts.batch_rows, (model,), rows)
 
     def outcome(self, node: str, outcome: str) -> None:
         """Count how an effect's value came to be."""
@@ -140,6 +149,8 @@ class Metrics(Collector):
         yield _counter(
             "rejected", "Requests refused.", ("reason",), [counts.rejected for counts in all_counts]
         )
+        yield _counter("batches", "Batches computed.", ("model",), [c.batches for c in all_counts])
+        yield _counter("batch_rows", "Rows in those batches.", ("model",), [c.batch_rows for c in all_counts])
         yield _counter(
             "node_outcomes", "How the values of effects came to be.", ("node", "outcome"),
             [counts.outcomes for counts in all_counts],
@@ -157,8 +168,8 @@ def _histogram_of(histograms: dict[L, Histogram], labels: L) -> Histogram:
     return histogram
 
 
-def _count(counters: dict[L, int], labels: L) -> None:
-    counters[labels] = counters.get(labels, 0) + 1
+def _count(counters: dict[L, int], labels: L, number: int = 1) -> None:
+    counters[labels] = counters.get(labels, 0) + number
 
 
 def _histograms(

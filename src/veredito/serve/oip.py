@@ -7,6 +7,7 @@ missing. Text and timestamps travel as BYTES. See https://github.com/kserve/open
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -15,7 +16,6 @@ from veredito import __version__
 from veredito.errors import InputError, Problem, did_you_mean
 from veredito.schema import Field, Schema
 from veredito.serve.predictor import Predictor
-from veredito.serve.stages import Stages
 
 Datatype: TypeAlias = Literal[
     "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64", "BYTES"
@@ -82,13 +82,12 @@ def server_metadata() -> dict[str, Any]:
 
 def model_metadata(name: str, predictor: Predictor) -> dict[str, Any]:
     """What `GET /v2/models/{name}` answers."""
-    model = predictor.model
     return {
         "name": name,
-        "versions": [model.version],
+        "versions": [predictor.model.version],
         "platform": "veredito",
-        "inputs": [_describe(field) for field in model.in_schema],
-        "outputs": [_describe(field) for field in model.out_schema],
+        "inputs": [_describe(field) for field in predictor.in_schema],
+        "outputs": [_describe(field) for field in predictor.answering.fields],
     }
 
 
@@ -96,12 +95,11 @@ def _describe(field: Field) -> dict[str, Any]:
     return {"name": field.name, "datatype": _OURS[field.kind], "shape": [-1]}
 
 
-def infer(name: str, predictor: Predictor, body: bytes, stages: Stages) -> bytes:
-    """What `POST /v2/models/{name}/infer` answers.
+def read(predictor: Predictor, body: bytes) -> tuple[Inference, list[Field], list[Any]]:
+    """A request: itself, the outputs that it wants, and its rows.
 
     Raises:
         InputError: tensors do not fit the model's schema; every fault is named.
-        OutputError: the model gave what its out-schema does not allow.
     """
     try:
         request = _decoder.decode(body)
@@ -109,17 +107,24 @@ def infer(name: str, predictor: Predictor, body: bytes, stages: Stages) -> bytes
         raise InputError(Problem("inputs", _place(error))) from None
     except msgspec.DecodeError:
         raise InputError(Problem("body", "not valid JSON")) from None
-    model = predictor.model
-    wanted = _wanted(request, model.out_schema)
-    rows = _rows(request.inputs, model.in_schema, predictor.rows_max)
-    outputs = predictor.predict(rows, stages)
+    wanted = _wanted(request, predictor.answering.fields)
+    return request, wanted, _rows(request.inputs, predictor.in_schema, predictor.rows_max)
+
+
+def write(
+    name: str, predictor: Predictor, request: Inference, wanted: Sequence[Field], outputs: Sequence[Any]
+) -> bytes:
+    """The answer to a request: one tensor a wanted output."""
     tensors = [
         Tensor(
-            field.name, [len(rows)], _OURS[field.kind], [_plain(getattr(row, field.name)) for row in outputs]
+            field.name,
+            [len(outputs)],
+            _OURS[field.kind],
+            [_plain(getattr(row, field.name)) for row in outputs],
         )
         for field in wanted
     ]
-    return msgspec.json.encode(Inferred(name, model.version, tensors, request.id))
+    return msgspec.json.encode(Inferred(name, predictor.model.version, tensors, request.id))
 
 
 def _place(error: msgspec.ValidationError) -> str:
@@ -128,11 +133,12 @@ def _place(error: msgspec.ValidationError) -> str:
     return f"does not fit the protocol at {path.rstrip('`')}" if path else "does not fit the protocol"
 
 
-def _wanted(request: Inference, schema: Schema) -> list[Field]:
-    unknown = [tensor.name for tensor in request.outputs if tensor.name not in schema]
+def _wanted(request: Inference, fields: Sequence[Field]) -> list[Field]:
+    by_name = {field.name: field for field in fields}
+    unknown = [tensor.name for tensor in request.outputs if tensor.name not in by_name]
     if unknown:
-        raise InputError([Problem(f"outputs.{name}", "no such output", schema.names) for name in unknown])
-    return [schema[tensor.name] for tensor in request.outputs] or list(schema)
+        raise InputError([Problem(f"outputs.{name}", "no such output", tuple(by_name)) for name in unknown])
+    return [by_name[tensor.name] for tensor in request.outputs] or list(fields)
 
 
 def _rows(tensors: list[Tensor], schema: Schema, rows_max: int) -> list[Any]:

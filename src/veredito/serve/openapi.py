@@ -54,6 +54,7 @@ _REFUSALS = {
     "413": "the body is over the limit",
     "422": "fields do not fit; each is named",
     "500": "something broke in the service",
+    "504": "the deadline passed",
     "503": "a limit is reached, or the service is stopping; see Retry-After",
 }
 
@@ -64,7 +65,7 @@ def openapi(service: Service) -> dict[str, Any]:
     if service.inputs is not None:
         paths["/v1/decide"] = _post("Decide on one event.", service.inputs.json_schema(), ANSWER)
     for name, predictor in service.predictors.items():
-        row, out = predictor.model.in_schema.json_schema(), predictor.model.out_schema.json_schema()
+        row, out = predictor.in_schema.json_schema(), predictor.answering.json_schema(predictor.out_schema)
         operation = _post(f"Score rows with the model '{name}'.", _one_or_many(row), _one_or_many(out))
         paths[f"/v1/predict/{name}"] = operation
         if len(service.predictors) == 1:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-STAGES = ("in_schema", "fetching", "in_adapter", "model", "out_adapter", "policy", "out_schema", "record")
+STAGES = (
+    "in_schema",
+    "waiting",
+    "fetching",
+    "in_adapter",
+    "model",
+    "out_adapter",
+    "policy",
+    "out_schema",
+    "record",
+)
 STAGES_INPUT = "stages"  # a request's stage times travel through its graph under this name
 
 
 class Stages:
     """The stage times of one request, in seconds; a stage that repeats adds up.
 
-    `fetching` is what is left of the graph's time when the stages inside it are taken out: waiting for
+    `waiting` is the time in the queue of a model's batches. `fetching` is what is left of the graph's time when the stages inside it are taken out: waiting for
     effects, and the pure nodes between them.
 
     Example:

@@ -58,7 +58,7 @@ class Metric(ABC):
         Raises:
             LearnerError: a column is not there, or has a missing value (null or NaN).
         """
-        if problems := _column_problems(self.name, self.columns, table):
+        if problems := column_problems(self.name, self.columns, table):
             raise LearnerError(problems)
         if table.is_empty():
             return Measure(None, "undefined: no rows")
@@ -114,7 +114,8 @@ def positive(place: str, name: str, value: int) -> None:
         raise LearnerError(Problem(place, f"'{name}' must be 1 or more, and is {value}"))
 
 
-def _column_problems(place: str, names: tuple[str, ...], table: pl.DataFrame) -> list[Problem]:
+def column_problems(place: str, names: tuple[str, ...], table: pl.DataFrame) -> list[Problem]:
+    """What is wrong with columns that must be there, and whole."""
     problems = []
     for name in names:
         if name not in table.columns:

@@ -125,13 +125,15 @@ class ModelStep(Step):
             self.codes[name].kernel(layout.text_at(name), inner.number(name)) for name in self.categories
         ]
         source = columns([inner.number_at(name) for name in self.features])
-        target = columns([layout.number(name) for name in self.outputs])
-        predict, width = self.predict, len(self.outputs)
+        slots = [layout.number(name) for name in self.outputs]
+        target = columns(slots) if len(slots) > 1 else slots[0]
+        more = (len(slots),) if len(slots) > 1 else ()
+        predict, as_array = self.predict, np.asarray
 
         def kernel(block: Block) -> None:
             numbers = block.numbers
             # The rows are in the shape so that an answer of the wrong length fails, and never broadcasts.
-            numbers[:, target] = np.reshape(predict(numbers[:, source]), (numbers.shape[0], width))
+            numbers[:, target] = as_array(predict(numbers[:, source])).reshape(numbers.shape[0], *more)
 
         return in_order([*coded, kernel])
 

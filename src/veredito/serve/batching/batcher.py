@@ -1,7 +1,8 @@
-"""A model in a thread of its own, fed by a queue.
+"""A model fed by a queue: what arrives while it works is its next batch.
 
-For models that are slow enough to be worth a thread: while one batch is computed, the loop goes on answering
-and the next batch gathers.
+It works in one of two places. On the loop, a batch is what arrived in one turn of it: nothing is handed over,
+and nobody waits longer than that turn. In a thread of its own, the loop goes on reading and answering, and
+keeps the callers' deadlines, while a slow model works.
 """
 
 from __future__ import annotations
@@ -9,62 +10,118 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeAlias
+from time import monotonic
+from typing import Any, Protocol, TypeAlias
 
 from veredito.errors import DeadlineError, OutputError
-from veredito.serve.batching.queue import Queue, Statistics, Ticket
+from veredito.serve.batching.computing import Computed, Predict, compute
+from veredito.serve.batching.queue import Limits, Queue, Ticket
 
-Predict: TypeAlias = Callable[[list[Any]], Sequence[Any]]
-Result: TypeAlias = list[Any] | BaseException
+Waiting: TypeAlias = Ticket[asyncio.Future[Computed]]
+Observe: TypeAlias = Callable[[int], None]
+"""Is told the number of rows of every batch."""
 
 
-class Batcher:
+class Batcher(Protocol):
     """Joins the rows of concurrent callers into batches.
 
-    A caller that leaves, or whose deadline passes, takes nothing from the others. When a batch fails, each
-    caller's rows are tried alone, so that only those fail that fail alone.
-
-    Args:
-        predict: rows to as many results, in order; runs in the batcher's thread.
-        batch_rows_max: most rows in one call of `predict`.
-        waiting_rows_max: most rows that may wait for it.
+    A caller that leaves, or whose deadline passes, takes nothing from the others.
     """
 
-    def __init__(self, predict: Predict, *, batch_rows_max: int = 256, waiting_rows_max: int = 4096) -> None:
-        self._predict = predict
-        self._queue: Queue[asyncio.Future[list[Any]]] = Queue(
-            batch_rows_max=batch_rows_max, waiting_rows_max=waiting_rows_max
-        )
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="veredito-model")
-        self._busy = False
-
-    async def submit(self, rows: Sequence[Any], deadline: float) -> list[Any]:
+    async def submit(self, rows: Sequence[Any], deadline: float) -> Computed:
         """The results for rows.
 
         Args:
             rows: at least one.
-            deadline: when the caller stops waiting, in seconds of the running loop's `time()`.
+            deadline: when the caller stops waiting, on `time.monotonic()`.
 
         Raises:
             OverloadedError: too many rows wait.
             DeadlineError: the deadline passed first.
             Exception: what the model raised for these very rows.
         """
+        ...
+
+    def close(self) -> None:
+        """Finish the batch that is being computed, and start no more."""
+        ...
+
+
+class LoopBatcher:
+    """Works on the loop: the first caller of a turn at once, who comes in the same turn together after it.
+
+    Args:
+        predict: rows to results.
+        limits: of batches and of waiting.
+        observe: counts batches.
+    """
+
+    def __init__(self, predict: Predict, limits: Limits, observe: Observe) -> None:
+        self._predict, self._observe = predict, observe
+        self._queue: Queue[asyncio.Future[Computed]] = Queue(limits)
+        self._in_turn = False
+
+    async def submit(self, rows: Sequence[Any], deadline: float) -> Computed:
+        """As `Batcher.submit`."""
         loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[list[Any]] = loop.create_future()
-        ticket = Ticket(rows, deadline, waiter)
+        if not self._in_turn:
+            self._in_turn = True
+            loop.call_soon(self._turn, loop)
+            return _result(self._work([rows])[0])
+        ticket: Waiting = Ticket(rows, deadline, loop.create_future())
         self._queue.offer(ticket)
-        timer = loop.call_at(deadline, _expire, ticket)
+        try:
+            return await ticket.waiter
+        finally:
+            ticket.gone = True
+
+    def close(self) -> None:
+        """Nothing is left running between two turns."""
+
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        batch, late = self._queue.take(monotonic())
+        for ticket in late:
+            _expire(ticket)
+        if batch:
+            _deliver(batch, self._work([ticket.rows for ticket in batch]))
+        self._in_turn = self._queue.rows_waiting > 0
+        if self._in_turn:
+            loop.call_soon(self._turn, loop)
+
+    def _work(self, groups: Sequence[Sequence[Any]]) -> list[Computed | Exception]:
+        results = compute(self._predict, groups)
+        _learn(self._queue, self._observe, results)
+        return results
+
+
+class ThreadBatcher:
+    """Works in a thread of its own.
+
+    Args:
+        predict: rows to results; runs in the thread.
+        limits: of batches and of waiting.
+        observe: counts batches; runs on the loop.
+    """
+
+    def __init__(self, predict: Predict, limits: Limits, observe: Observe) -> None:
+        self._predict, self._observe = predict, observe
+        self._queue: Queue[asyncio.Future[Computed]] = Queue(limits)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="veredito-model")
+        self._busy = False
+
+    async def submit(self, rows: Sequence[Any], deadline: float) -> Computed:
+        """As `Batcher.submit`."""
+        loop = asyncio.get_running_loop()
+        ticket: Waiting = Ticket(rows, deadline, loop.create_future())
+        self._queue.offer(ticket)
+        # The model may be busy for longer than this caller waits, so the deadline has a timer of its own.
+        timer = loop.call_later(max(0.0, deadline - monotonic()), _expire, ticket)
         self._next(loop)
         try:
-            return await waiter
+            return await ticket.waiter
         finally:
             ticket.gone = True
             timer.cancel()
-
-    def statistics(self) -> Statistics:
-        """How the queue is doing."""
-        return self._queue.statistics()
 
     def close(self) -> None:
         """Finish the batch that is being computed and stop the thread."""
@@ -73,59 +130,56 @@ class Batcher:
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._busy:
             return
-        batch = self._queue.take(loop.time())
+        batch, late = self._queue.take(monotonic())
+        for ticket in late:
+            _expire(ticket)
         if not batch:
             return
         self._busy = True
-        computed = loop.run_in_executor(self._thread, self._compute, [ticket.rows for ticket in batch])
-        computed.add_done_callback(lambda done: self._deliver(loop, batch, done))
+        groups = [ticket.rows for ticket in batch]
+        computing = loop.run_in_executor(self._thread, compute, self._predict, groups)
+        computing.add_done_callback(lambda done: self._computed(loop, batch, done))
 
-    def _deliver(
+    def _computed(
         self,
         loop: asyncio.AbstractEventLoop,
-        batch: list[Ticket[asyncio.Future[list[Any]]]],
-        done: asyncio.Future[list[Result]],
+        batch: list[Waiting],
+        done: asyncio.Future[list[Computed | Exception]],
     ) -> None:
         self._busy = False
-        failure = asyncio.CancelledError() if done.cancelled() else done.exception()
-        results: list[Result] = [failure] * len(batch) if failure is not None else done.result()
-        for ticket, result in zip(batch, results, strict=True):
-            if ticket.waiter.done():
-                continue
-            if isinstance(result, BaseException):
-                ticket.waiter.set_exception(_raisable(result))
-            else:
-                ticket.waiter.set_result(result)
+        if done.cancelled():
+            results: list[Computed | Exception] = [OutputError("the model was stopped")] * len(batch)
+        else:
+            results = done.result()
+        _learn(self._queue, self._observe, results)
+        _deliver(batch, results)
         self._next(loop)
 
-    def _compute(self, groups: list[Sequence[Any]]) -> list[Result]:
-        """In the thread: the results of each group of rows, or what went wrong with it."""
-        if len(groups) > 1:
-            together = self._attempt([row for group in groups for row in group])
-            if not isinstance(together, BaseException):
-                results = iter(together)
-                return [[next(results) for _ in group] for group in groups]
-        return [self._attempt(list(group)) for group in groups]
 
-    def _attempt(self, rows: list[Any]) -> Result:
-        try:
-            results = list(self._predict(rows))
-        except BaseException as error:  # noqa: BLE001 - it belongs to a caller, and must not end the thread
-            return error
-        if len(results) != len(rows):
-            return OutputError(f"the model answered {len(results)} rows for {len(rows)}")
-        return results
+def _learn(queue: Queue[Any], observe: Observe, results: Sequence[Computed | Exception]) -> None:
+    """How long a row takes, from the newest batch; groups of one batch share its figures."""
+    newest = results[-1]
+    if isinstance(newest, Computed):
+        queue.took(newest.batch_rows, newest.seconds)
+        observe(newest.batch_rows)
 
 
-def _expire(ticket: Ticket[asyncio.Future[list[Any]]]) -> None:
+def _result(result: Computed | Exception) -> Computed:
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def _deliver(batch: Sequence[Waiting], results: Sequence[Computed | Exception]) -> None:
+    for ticket, result in zip(batch, results, strict=True):
+        if ticket.waiter.done():
+            continue
+        if isinstance(result, Exception):
+            ticket.waiter.set_exception(result)
+        else:
+            ticket.waiter.set_result(result)
+
+
+def _expire(ticket: Waiting) -> None:
     if not ticket.waiter.done():
         ticket.waiter.set_exception(DeadlineError("the model was not done by the deadline"))
-
-
-def _raisable(error: BaseException) -> BaseException:
-    """An error that a future can carry: what would stop a thread or a loop becomes an `OutputError`."""
-    if isinstance(error, Exception) and not isinstance(error, StopIteration):
-        return error
-    wrapped = OutputError(f"the model stopped with {type(error).__name__}")
-    wrapped.__cause__ = error
-    return wrapped
