@@ -58,6 +58,24 @@ MODELS = {
     "isolation_forest": learn.isolation_forest(["amount", "tenure"], params={"n_estimators": 5}),
 }
 
+AFTER = {
+    "platt": learn.platt_calibrator(target="fraud"),
+    "platt_of_any_number": learn.platt_calibrator(target="fraud", prediction="amount", weight="age"),
+    "beta": learn.beta_calibrator(target="fraud"),
+    "beta_weighted": learn.beta_calibrator(target="fraud", prediction="other", weight="age"),
+    "bands": learn.bands([0.2, 0.5, 0.9], ["low", "medium", "high", "top"]),
+    "bands_in_place": learn.bands([10], ["small", "large"], prediction="amount", into="amount"),
+    "blend": learn.blend(["prediction", "other", "amount"], weights=[1, 2, 0.5]),
+    "stack": learn.stack(
+        learn.lightgbm_classifier(["amount", "merchant"], target="fraud", num_trees=3, into="trees"),
+        learn.pipeline(
+            learn.imputer(["tenure"]), learn.logistic_regression(["tenure"], target="fraud", into="line")
+        ),
+        meta=learn.lightgbm_classifier(["trees", "line", "age"], target="fraud", num_trees=3),
+        folds=3,
+    ),
+}
+
 OPTIONAL = ("xgboost", "catboost", "keras")
 """Libraries whose tests are skipped where they are not installed; where all is required, they fail instead."""
 

@@ -13,6 +13,8 @@ app = cyclopts.App(name="veredito", version=__version__, help="Real-time automat
 app.command("veredito.cli.check:check")
 app.command("veredito.cli.serve:serve")
 app.command("veredito.cli.graph:graph")
+app.command("veredito.cli.model:app", name="model")
+app.command("veredito.cli.profile:profile")
 app.command("veredito.cli.record:app", name="record")
 
 

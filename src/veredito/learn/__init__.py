@@ -1,7 +1,10 @@
 """Learners: table in, table out; train with one small interface, and serve what was trained."""
 
 from . import metrics, perturb, plots, splits
+from .after.bands import bands
 from .after.calibration import isotonic_calibrator
+from .after.combining import blend, stack
+from .after.curves import beta_calibrator, platt_calibrator
 from .after.ranks import discrete_ecdf, ecdf
 from .block import Block, Kernel, Layout
 from .cleaning.bounds import capper, clip, floorer
@@ -49,7 +52,10 @@ __all__ = [
     "Preview",
     "Step",
     "Training",
+    "bands",
+    "beta_calibrator",
     "binner",
+    "blend",
     "calendar",
     "capper",
     "catboost_classifier",
@@ -85,6 +91,7 @@ __all__ = [
     "per_segment",
     "perturb",
     "pipeline",
+    "platt_calibrator",
     "plots",
     "quantile_binner",
     "rank_encoder",
@@ -94,6 +101,7 @@ __all__ = [
     "sklearn_classifier",
     "sklearn_regressor",
     "splits",
+    "stack",
     "standard_scaler",
     "step_kinds",
     "step_of",
