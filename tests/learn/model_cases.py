@@ -58,6 +58,37 @@ MODELS = {
     "isolation_forest": learn.isolation_forest(["amount", "tenure"], params={"n_estimators": 5}),
 }
 
+REASONS = {
+    "reasons_linear": learn.reason_codes(learn.logistic_regression(NUMBERS, target="fraud"), top=4),
+    "reasons_lightgbm": learn.reason_codes(
+        learn.lightgbm_classifier(MIXED, target="fraud", num_trees=10), direction="down"
+    ),
+    "xgboost_reasons": learn.reason_codes(learn.xgboost_classifier(MIXED, target="fraud", num_trees=10)),
+    "catboost_reasons": learn.reason_codes(
+        learn.catboost_classifier(["amount", "country", "age"], target="grade", num_trees=5),
+        output="prediction_b",
+        into="because",
+    ),
+}
+
+AFTER = {
+    "platt": learn.platt_calibrator(target="fraud"),
+    "platt_of_any_number": learn.platt_calibrator(target="fraud", prediction="amount", weight="age"),
+    "beta": learn.beta_calibrator(target="fraud"),
+    "beta_weighted": learn.beta_calibrator(target="fraud", prediction="other", weight="age"),
+    "bands": learn.bands([0.2, 0.5, 0.9], ["low", "medium", "high", "top"]),
+    "bands_in_place": learn.bands([10], ["small", "large"], prediction="amount", into="amount"),
+    "blend": learn.blend(["prediction", "other", "amount"], weights=[1, 2, 0.5]),
+    "stack": learn.stack(
+        learn.lightgbm_classifier(["amount", "merchant"], target="fraud", num_trees=3, into="trees"),
+        learn.pipeline(
+            learn.imputer(["tenure"]), learn.logistic_regression(["tenure"], target="fraud", into="line")
+        ),
+        meta=learn.lightgbm_classifier(["trees", "line", "age"], target="fraud", num_trees=3),
+        folds=3,
+    ),
+}
+
 OPTIONAL = ("xgboost", "catboost", "keras")
 """Libraries whose tests are skipped where they are not installed; where all is required, they fail instead."""
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from veredito.errors import GraphError, InputError, Problem, did_you_mean
 from veredito.graph.advice import advice
+from veredito.graph.engines import ENGINES
+from veredito.graph.engines.aio import AsyncRun
 from veredito.graph.nodes import Input
 from veredito.graph.program import program_of
 from veredito.graph.run import Run, State
@@ -85,8 +87,6 @@ class Plan:
             InputError: an input has the wrong type.
             GraphError: an input or a source is not given, or the graph knows no such input.
         """
-        from veredito.graph.engines.aio import AsyncRun
-
         return await AsyncRun(self, inputs, sources or {}, deadline).finish()
 
     def run(
@@ -174,8 +174,6 @@ def _check(graph: Graph, targets: Sequence[str], deadline_ms: float | None) -> N
 
 
 def _engine(name: str) -> Callable[..., Run]:
-    from veredito.graph.engines import ENGINES
-
     if name not in ENGINES:
         raise GraphError(
             Problem(

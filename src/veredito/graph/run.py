@@ -164,6 +164,8 @@ class Run:
     def error(self) -> BaseException | None:
         """The original error of the first failed target, annotated; `None` where all targets have values."""
         errors = self._state.errors
+        if not errors:
+            return None
         at = next((at for at in self.plan.target_numbers if at in errors), None)
         return None if at is None else self._annotated(at)
 

@@ -1,7 +1,10 @@
 """Learners: table in, table out; train with one small interface, and serve what was trained."""
 
 from . import metrics, perturb, plots, splits
+from .after.bands import bands
 from .after.calibration import isotonic_calibrator
+from .after.combining import blend, stack
+from .after.curves import beta_calibrator, platt_calibrator
 from .after.ranks import discrete_ecdf, ecdf
 from .block import Block, Kernel, Layout
 from .cleaning.bounds import capper, clip, floorer
@@ -27,7 +30,9 @@ from .models.isolation import isolation_forest
 from .models.keras import keras_classifier, keras_regressor
 from .models.lightgbm import lightgbm_classifier, lightgbm_regressor
 from .models.linear import linear_regression, logistic_regression
-from .models.model_step import ModelLearner, ModelStep, Training
+from .models.model_learner import ModelLearner, Training
+from .models.model_step import ModelStep
+from .models.reasons import reason_codes
 from .models.sklearn import sklearn_classifier, sklearn_regressor
 from .models.xgboost import xgboost_classifier, xgboost_regressor
 from .pipeline import Pipeline, pipeline
@@ -49,7 +54,10 @@ __all__ = [
     "Preview",
     "Step",
     "Training",
+    "bands",
+    "beta_calibrator",
     "binner",
+    "blend",
     "calendar",
     "capper",
     "catboost_classifier",
@@ -85,15 +93,18 @@ __all__ = [
     "per_segment",
     "perturb",
     "pipeline",
+    "platt_calibrator",
     "plots",
     "quantile_binner",
     "rank_encoder",
+    "reason_codes",
     "rename",
     "selector",
     "side_by_side",
     "sklearn_classifier",
     "sklearn_regressor",
     "splits",
+    "stack",
     "standard_scaler",
     "step_kinds",
     "step_of",

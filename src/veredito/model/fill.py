@@ -38,7 +38,7 @@ class InAdapter:
     """
 
     def __init__(self, schema: Schema, begin: Layout, width: int, texts_width: int) -> None:
-        self._schema = schema
+        self._schema, self._struct = schema, schema.struct
         make = functools.partial(_fill_function, schema, begin, width, texts_width)
         self._structs, self._mappings = make(mapping=False), make(mapping=True)
 
@@ -48,9 +48,10 @@ class InAdapter:
         Raises:
             InputError: a value is not of its field's kind; every such field of every row is named.
         """
-        mapping = bool(rows) and isinstance(rows[0], Mapping)
         try:
-            return self._mappings(rows) if mapping else self._structs(rows)
+            if not rows or type(rows[0]) is self._struct or not isinstance(rows[0], Mapping):
+                return self._structs(rows)
+            return self._mappings(rows)
         except _MALFORMED as error:
             raise self._explained(rows) from error
 
@@ -78,23 +79,29 @@ def _fill_function(schema: Schema, begin: Layout, width: int, texts_width: int, 
         "Block": Block, "empty": np.empty, "nan": math.nan, "seconds": _seconds, "text": _text,
         "pack": struct.Struct(_form([slot for slot, _ in numbers])).pack_into,
     }  # fmt: skip
-    values = [_number_source(field, mapping=mapping, names=names) for _, field in numbers]
-    lists = [
-        f"[{_text_source(texts[slot], mapping=mapping, names=names)} for r in rows]"
-        if slot in texts
-        else "[None] * n"
+    values = ", ".join(_number_source(field, mapping=mapping, names=names) for _, field in numbers)
+    cells = [
+        _text_source(texts[slot], mapping=mapping, names=names) if slot in texts else ""
         for slot in range(texts_width)
     ]
+    alone = ", ".join(f"[{cell or None}]" for cell in cells)
+    together = ", ".join(f"[{cell} for r in rows]" if cell else "[None] * n" for cell in cells)
+    stride = width * 8
     source = [
         "def fill(rows):",
         "    n = len(rows)",
         f"    numbers = empty((n, {width}))",
-        f"    for at, r in zip(range(0, n * {width * 8}, {width * 8}), rows):",
-        f"        pack(numbers, at, {', '.join(values)})",
-        f"    return Block(numbers, [{', '.join(lists)}])",
+        "    if n == 1:",  # one row needs no loops, and is the most common block of all
+        "        r, = rows",
+        *([f"        pack(numbers, 0, {values})"] if values else []),
+        f"        return Block(numbers, [{alone}])",
+        *(
+            [f"    for at, r in zip(range(0, n * {stride}, {stride}), rows): pack(numbers, at, {values})"]
+            if values
+            else []
+        ),
+        f"    return Block(numbers, [{together}])",
     ]
-    if not numbers:
-        source[3:5] = []
     fill: Fill = _compiled("\n".join(source), "fill", names)
     return fill
 

@@ -18,11 +18,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from veredito.errors import OverloadedError
+from veredito.errors import OutputError, OverloadedError, UnavailableError
 from veredito.record import metrics as record_metrics
 from veredito.serve import http, oip
 from veredito.serve.assemble import Service
 from veredito.serve.deciding import Deciding
+from veredito.serve.faults import described
 from veredito.serve.metrics import Metrics
 from veredito.serve.openapi import LABEL, openapi
 from veredito.serve.predicting import Predicting
@@ -139,7 +140,7 @@ class App:
             return
         except Exception as error:  # noqa: BLE001 - whatever broke, the caller gets an answer and the log the cause
             status, answered, headers = self._refuse(error, request_id)
-            if self._deciding is not None and handler is self._deciding:
+            if self._deciding is not None and (handler is self._deciding or isinstance(error, OutputError)):
                 self._deciding.refused(error, request_id)
         finally:
             self.metrics.counts.in_flight -= 1
@@ -158,8 +159,9 @@ class App:
 
     def _refuse(self, error: Exception, request_id: str) -> tuple[int, bytes, list[http.Header]]:
         status, body, headers = http.refusal(error, request_id)
-        if status >= 500 and not isinstance(error, OverloadedError):
-            log.error("request_id=%s failed", request_id, exc_info=error)
+        if status >= 500 and not isinstance(error, UnavailableError):
+            log.error("request_id=%s failed: %s", request_id, described(error))
+            log.debug("request_id=%s", request_id, exc_info=error)
         self.metrics.reject(http.code(error))
         return status, body, headers
 

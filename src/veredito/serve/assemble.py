@@ -169,11 +169,12 @@ def assemble(
     keys = problems.attempt("[auth]", lambda: read_keys(auth, folder)) if auth is not None else None
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
+    # The decision's modules come first, because they may define steps that a model has.
+    parts = _decision_parts(config.decision, problems) if config.decision else None
     models = _models(config, folder, problems)
     for name, table in config.sources.items():
         problems.found += vs.check(name, table)
     sources = {} if problems.found else {n: vs.open(n, t, folder=folder) for n, t in config.sources.items()}
-    parts = _decision_parts(config.decision, problems) if config.decision else None
     decider, inputs, graph = None, None, None
     if config.decision is not None and parts is not None and not problems.found:
         settings, inputs = config.decision, parts.inputs

@@ -15,12 +15,13 @@ from typing import Any, Literal
 import msgspec
 
 from veredito.decide import Decision
-from veredito.errors import DeadlineError
+from veredito.errors import DeadlineError, OutputError
 from veredito.graph import Plan, Run
 from veredito.graph.trace import Span, Trace
 from veredito.record import DecisionRecord, RecordedOutcome, RecordedRule, new_decision_id
 from veredito.schema import Field, Schema
 from veredito.serve.config import FallbackSettings
+from veredito.serve.faults import described
 from veredito.serve.stages import STAGES_INPUT, Stages
 from veredito.types import Outcome
 
@@ -110,13 +111,13 @@ class Decider:
             decision = run.value
         else:
             decision = self._fallback
-            log.error("decision failed: request_id=%s error=%s", request_id, type(error).__name__)
+            log.error("request_id=%s decision failed: %s", request_id, described(error))
             log.debug("request_id=%s", request_id, exc_info=error)
         record = self._record(event, run, decision, request_id, stages, received_at)
         return Decided(decision, record, {name: run.outcomes[name] for name in self.about.effects})
 
-    def refusal(self, request_id: str, code: str) -> DecisionRecord:
-        """The record of a request that was not decided upon."""
+    def unanswered(self, request_id: str, status: Literal["refused", "failed"], error: str) -> DecisionRecord:
+        """The record of a request that was not decided upon, and why."""
         about, now = self.about, dt.datetime.now(dt.UTC)
         return DecisionRecord(
             decision_id=new_decision_id(),
@@ -126,11 +127,11 @@ class Decider:
             service_version=about.service_version,
             config_hash=about.config_hash,
             request_id=request_id,
-            status="refused",
+            status=status,
             source=None,
             models=about.models,
             policy_version=about.policy_version,
-            error=code,
+            error=error,
         )
 
     async def rehearse(self, event: Any) -> Trace:
@@ -180,7 +181,7 @@ class Decider:
             rules=[RecordedRule(rule=r.rule, fired=r.fired, read=r.read) for r in decision.rules],
             stages_us=stages.microseconds(),
             critical_path=list(trace.critical_path),
-            error=None if run.error is None else f"{type(run.error).__name__}",
+            error=None if run.error is None else _why(run.error),
         )
 
 
@@ -215,6 +216,11 @@ def recorded_features(rows: Mapping[str, tuple[str, Schema]]) -> Schema | None:
             name = f"{node}.{field.name}" if several else field.name
             fields.setdefault(name, Field(name, field.kind, nullable=True))
     return Schema("Features", list(fields.values())) if fields else None
+
+
+def _why(error: BaseException) -> str:
+    """Our own words, or another's type: what a user's function says may hold values."""
+    return f"{type(error).__name__}: {error}" if isinstance(error, OutputError) else type(error).__name__
 
 
 def _status(error: BaseException | None) -> Literal["answered", "failed", "timed_out"]:

@@ -12,7 +12,7 @@ from time import perf_counter
 
 import msgspec
 
-from veredito.errors import InputError, OverloadedError, Problem, RecordError
+from veredito.errors import InputError, OutputError, OverloadedError, Problem, RecordError
 from veredito.record import Recorder
 from veredito.record.idempotency import KEY_LENGTH_MAX, Conflict, IdempotencyStore, Replay, body_hash
 from veredito.schema import Schema
@@ -80,10 +80,16 @@ class Deciding:
         return await self._decide_once(event, call, deadline, given)
 
     def refused(self, error: Exception, request_id: str) -> None:
-        """Record that a request was refused; the refusal itself stands whatever comes of it."""
-        if self._recorder is None or not isinstance(error, InputError | OverloadedError):
+        """Record that a request was refused, or that a model failed it, and why.
+
+        The refusal itself stands whatever comes of it.
+        """
+        if self._recorder is None or not isinstance(error, InputError | OverloadedError | OutputError):
             return
-        record = self._decider.refusal(request_id, http.code(error))
+        if isinstance(error, OutputError):
+            record = self._decider.unanswered(request_id, "failed", f"{http.code(error)}: {error}")
+        else:
+            record = self._decider.unanswered(request_id, "refused", http.code(error))
         try:
             self._recorder.append_nowait(record)
         except (RecordError, OverloadedError) as failure:

@@ -51,8 +51,8 @@ def load(name: str, settings: ModelSettings, folder: Path, rows_max: int) -> Loa
     """
     key = folder / settings.public_key if settings.public_key else None
     artifact = folder / settings.artifact
+    adapters = _adapters(settings)  # first: a module of the user's may define steps that the artifact has
     model = vm.load(artifact, require_signature=key)
-    adapters = _adapters(settings)
     if problems := _gaps(adapters, model):
         raise ConfigError(problems)
     limits = Limits(settings.batch_rows_max, settings.batch_ms_max / 1e3, settings.waiting_rows_max)

@@ -33,6 +33,7 @@ class ServiceProcess:
         self._process = process
         self._lines: list[str] = []
         self._ready = threading.Event()
+        self._logged = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.url = ""
@@ -53,6 +54,23 @@ class ServiceProcess:
         if not self.url:
             why = "ended" if in_time else f"was not ready after {timeout_seconds} s"
             raise ServiceFailedError(f"the service {why}:\n{self.log}")
+
+    def wait_logged(self, text: str, timeout_seconds: float = 30) -> str:
+        """Wait until a line with this text is logged: an answer may be here before its line is.
+
+        Returns:
+            The first such line.
+
+        Raises:
+            ServiceFailedError: there was none in time.
+        """
+        with self._logged:
+            if not self._logged.wait_for(lambda: self._line_with(text), timeout_seconds):
+                raise ServiceFailedError(f"nothing with '{text}' was logged:\n{self.log}")
+        return self._line_with(text)
+
+    def _line_with(self, text: str) -> str:
+        return next((line for line in self._lines if text in line), "")
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
@@ -79,7 +97,9 @@ class ServiceProcess:
             raise AssertionError("a service is started with its log on a pipe")
         with self._process.stderr as log:
             for line in log:
-                self._lines.append(line)
+                with self._logged:
+                    self._lines.append(line)
+                    self._logged.notify_all()
                 if found := _READY.search(line):
                     self.url = found.group(1)
                     self._ready.set()

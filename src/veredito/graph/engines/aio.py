@@ -8,34 +8,41 @@ client may take any time to honour a cancellation, and `asyncio.wait_for` would 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import contextlib
+import contextvars
 import functools
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from veredito.graph.engines.budget import budget_end, late
 from veredito.graph.engines.scheduling import Scheduling
-from veredito.graph.engines.stepper import Stepper, no_current_task
+from veredito.graph.engines.stepper import Stepper, leave_current, return_to
 from veredito.graph.reaper import LATE, reaper
-from veredito.graph.resilience.report import told
 from veredito.graph.run import Run
 from veredito.graph.workers import workers
+from veredito.types import Outcome
 
 if TYPE_CHECKING:
     from veredito.graph.plan import Plan
+
+Running: TypeAlias = Stepper | concurrent.futures.Future[Any]
+"""An effect in flight: on the loop, or on a thread."""
 
 
 class AsyncRun(Scheduling):
     """One run on the running loop."""
 
-    __slots__ = ("ends", "loop", "running", "timer", "timer_at", "waiter")
+    __slots__ = ("context", "ends", "loop", "running", "timer", "timer_at", "waiter")
 
     def __init__(
         self, plan: Plan, inputs: Mapping[str, Any], sources: Mapping[str, Any], deadline: float | None
     ) -> None:
         super().__init__(plan, inputs, sources, deadline)
         self.loop = asyncio.get_running_loop()
-        self.running: dict[int, asyncio.Future[Any]] = {}
+        self.context = contextvars.copy_context()  # the caller's: what one effect sets, no other sees
+        self.running: dict[int, Running] = {}
         self.ends: dict[int, float] = {}
         self.timer: asyncio.TimerHandle | None = None
         self.timer_at = 0.0
@@ -43,8 +50,11 @@ class AsyncRun(Scheduling):
 
     async def finish(self) -> Run:
         """Run to the end. Cancelling the caller detaches what is in flight."""
-        with no_current_task(self.loop):
+        caller = leave_current(self.loop)
+        try:
             self.drain()
+        finally:
+            return_to(self.loop, caller)
         if self.pending:
             self.waiter = self.loop.create_future()
             try:
@@ -62,14 +72,22 @@ class AsyncRun(Scheduling):
             late(self, at)
             self.settle(unit)
             return
+        program = self.program
         try:
-            task = self._start(unit, at)
+            if reaper.full:
+                reaper.admit()
+            if at in program.coroutines:
+                call = program.code[unit](self.values, self)
+                stepper = Stepper(call, self.loop, self.context.copy(), unit)
+                if stepper.start(self._done):
+                    self.take(unit, at, stepper, stepper.veredito_outcome)
+                    return
+                task: Running = stepper
+            else:
+                task = self._on_thread(unit, program.code[unit])
         except Exception as error:  # noqa: BLE001 - it becomes the node's outcome
             self.fail(at, error)
             self.settle(unit)
-            return
-        if task.done():
-            self.take(unit, at, task, told(task))
             return
         self.running[unit] = task
         if end is not None:
@@ -77,23 +95,21 @@ class AsyncRun(Scheduling):
             if self.timer is None or end < self.timer_at:
                 self._arm(end, now)
 
-    def _start(self, unit: int, at: int) -> asyncio.Future[Any]:
-        if reaper.full:
-            reaper.admit()
-        call = self.plan.program.code[unit]
-        if at in self.plan.program.coroutines:
-            stepper = Stepper(call(self.values, self), self.loop, self._done, unit)
-            stepper.start()
-            return stepper
-        future = workers.submit(self.loop, call, self.values, self)
-        future.add_done_callback(functools.partial(self._done, unit))
+    def _on_thread(self, unit: int, call: Callable[..., Any]) -> Running:
+        future = workers.start(call, self.values, self)
+        future.add_done_callback(functools.partial(self._back_from_thread, unit))
         return future
 
-    def _done(self, unit: int, task: asyncio.Future[Any]) -> None:
+    def _back_from_thread(self, unit: int, future: concurrent.futures.Future[Any]) -> None:
+        """Called on the thread; a loop that was closed meanwhile has nobody left who waits."""
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(self._done, unit, future, context=self.context)
+
+    def _done(self, unit: int, task: Running, note: Outcome | None = None) -> None:
         if self.running.pop(unit, None) is None:
             return  # it was given up, and its default stands in already
         try:
-            self.take(unit, self.plan.program.members[unit][0], task, told(task))
+            self.take(unit, self.program.members[unit][0], task, note)
             if self.ready or not self.pending:
                 self._proceed()
         except BaseException as error:  # noqa: BLE001 - else the caller would wait for ever
@@ -125,7 +141,7 @@ class AsyncRun(Scheduling):
             if self.ends.get(unit, now + 1.0) <= now:
                 del self.running[unit]
                 reaper.detach(task, LATE)
-                late(self, self.plan.program.members[unit][0])
+                late(self, self.program.members[unit][0])
                 self.settle(unit)
         try:
             self._proceed()

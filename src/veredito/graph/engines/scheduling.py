@@ -38,14 +38,14 @@ class Ended(Protocol):
 class Scheduling(State):
     """A run in progress. Engines give it `launch`, and call `drain` when an effect has settled."""
 
-    __slots__ = ("active", "joins", "left", "pending", "ready", "steps")
+    __slots__ = ("active", "joins", "left", "pending", "program", "ready", "steps")
 
     def __init__(
         self, plan: Plan, inputs: Mapping[str, Any], sources: Mapping[str, Any], deadline: float | None
     ) -> None:
         super().__init__(plan, deadline)
         plan.fill(self, inputs, sources)
-        program = plan.program
+        self.program = program = plan.program
         self.left = list(program.left)
         self.active = bytearray(len(program.gates))
         self.ready: list[int] = []
@@ -60,7 +60,7 @@ class Scheduling(State):
 
     def open(self, arm: int) -> None:
         """An arm is taken: everything that it commits is demanded."""
-        program, active, left = self.plan.program, self.active, self.left
+        program, active, left = self.program, self.active, self.left
         for gate in program.opens.get(arm, ()):
             if not active[gate]:
                 active[gate] = 1
@@ -71,7 +71,7 @@ class Scheduling(State):
 
     def drain(self) -> None:
         """Run what is ready until nothing is."""
-        program, ready = self.plan.program, self.ready
+        program, ready = self.program, self.ready
         kinds, members = program.kinds, program.members
         while ready:
             unit = ready.pop()
@@ -91,7 +91,7 @@ class Scheduling(State):
 
     def settle(self, unit: int) -> None:
         """The unit is done: what waited for nothing else is ready, if anybody asked for it."""
-        left, program = self.left, self.plan.program
+        left, program = self.left, self.program
         self.pending -= 1
         for gate in program.following[unit]:
             left[gate] -= 1
@@ -119,13 +119,13 @@ class Scheduling(State):
 
     def run_region(self, unit: int) -> None:
         """Run a region's straight line; where a node raises, go on one by one behind it."""
-        nodes = self.plan.program.members[unit]
+        nodes = self.program.members[unit]
         self.started[nodes[0]] = time.monotonic()
         if self.errors:
             self.walk(nodes)
             return
         try:
-            self.plan.program.code[unit](self.values, self.finished, self)
+            self.program.code[unit](self.values, self.finished, self)
         except Exception as error:  # noqa: BLE001 - it becomes the node's outcome
             failed = self._line_of(error, unit)
             self.fail(nodes[failed], error)
@@ -152,7 +152,7 @@ class Scheduling(State):
 
     def _line_of(self, error: BaseException, unit: int) -> int:
         """Which node of a region raised: one line is one node, and the region's frame knows its line."""
-        code = self.plan.program.code[unit].__code__
+        code = self.program.code[unit].__code__
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code is not code:
             trace = trace.tb_next
@@ -160,7 +160,7 @@ class Scheduling(State):
 
     def decide(self, unit: int) -> None:
         """Take a branch as far as it goes now; it joins what it has to wait for."""
-        at = self.plan.program.members[unit][0]
+        at = self.program.members[unit][0]
         if at not in self.chosen and not self._ask(unit, at):
             return
         result, _ = self.chosen[at]
@@ -204,4 +204,4 @@ class Scheduling(State):
         return True
 
     def _join(self, unit: int, node: int) -> None:
-        self.joins.setdefault(self.plan.program.unit_of[node], []).append(unit)
+        self.joins.setdefault(self.program.unit_of[node], []).append(unit)

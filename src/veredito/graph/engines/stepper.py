@@ -10,27 +10,29 @@ would do; 3.11 has none, and its end is reported by a plain call here, which spa
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
 from asyncio.tasks import _enter_task, _leave_task
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from veredito.types import Outcome
 
 
-@contextlib.contextmanager
-def no_current_task(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Step out of the current task, so that steppers can be the current one in their turn."""
+def leave_current(loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any] | None:
+    """Step out of the current task, so that steppers can be the current one in their turn; it, for `return_to`."""
     caller = asyncio.current_task(loop)
-    if caller is None:
-        yield
-        return
-    _leave_task(loop, caller)
-    try:
-        yield
-    finally:
+    if caller is not None:
+        _leave_task(loop, caller)
+    return caller
+
+
+def return_to(loop: asyncio.AbstractEventLoop, caller: asyncio.Task[Any] | None) -> None:
+    """Step back into the task that was current."""
+    if caller is not None:
         _enter_task(loop, caller)
+
+
+_future = asyncio.Future.__init__  # a `super()` for every effect costs more than its work
 
 
 class Stepper(asyncio.Future[Any]):
@@ -39,34 +41,50 @@ class Stepper(asyncio.Future[Any]):
     Args:
         coroutine: not yet started.
         loop: the running loop.
-        report: called with the unit and the stepper when it ends after `start` has said that it has not.
+        context: the variables that it sees; its own, since contexts cannot be entered twice.
         unit: what it stands for.
     """
+
+    __slots__ = (
+        "_context",
+        "_coroutine",
+        "_driver",
+        "_fut_waiter",
+        "_must_cancel",
+        "_report",
+        "_unit",
+        "veredito_outcome",
+    )
+    _cancels_requested = 0
+    _message: tuple[Any, ...] = ()
 
     def __init__(
         self,
         coroutine: Coroutine[Any, Any, Any],
         loop: asyncio.AbstractEventLoop,
-        report: Callable[[int, Any], object],
+        context: contextvars.Context,
         unit: int,
     ) -> None:
-        super().__init__(loop=loop)
+        _future(self, loop=loop)
         self._coroutine = coroutine
         self._driver = loop
-        self._report = report
+        self._context = context
+        self._report: Callable[[int, Any, Outcome | None], object] | None = None
         self._unit = unit
         self.veredito_outcome: Outcome | None = None  # where a guard tells: see `resilience.report`
-        self._context = contextvars.copy_context()
-        self._cancels_requested = 0
         # asyncio's names: libraries that know tasks well look at these two.
         self._must_cancel = False
-        self._message: tuple[Any, ...] = ()
         self._fut_waiter: asyncio.Future[Any] | None = None
 
-    def start(self) -> bool:
-        """Take the first step; whether that was the last one too. No task may be current: see `no_current_task`."""
-        self._context.run(self._advance, None)
-        return self.done()
+    def start(self, report: Callable[[int, Any, Outcome | None], object]) -> bool:
+        """Take the first step; whether that was the last one too. No task may be current: see `leave_current`.
+
+        Args:
+            report: called when it ends later, with the unit, the stepper, and what a guard has told.
+        """
+        ended = self._context.run(self._step)
+        self._report = report
+        return ended
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Ask it to stop; as `asyncio.Task.cancel`."""
@@ -99,19 +117,15 @@ class Stepper(asyncio.Future[Any]):
         """A name for logs; as `asyncio.Task.get_name`."""
         return f"effect {getattr(self._coroutine, '__qualname__', '')}"
 
-    def _step(self, error: BaseException | None = None) -> None:
-        self._advance(error)
-        if self.done():
-            self._report(self._unit, self)
-
-    def _advance(self, error: BaseException | None) -> None:
+    def _step(self, error: BaseException | None = None) -> bool:
+        """Run up to the next wait; whether the coroutine has ended."""
         if self._must_cancel:
             self._must_cancel = False
             error = (
                 error if isinstance(error, asyncio.CancelledError) else asyncio.CancelledError(*self._message)
             )
-        self._fut_waiter = None
-        _enter_task(self._driver, self)  # type: ignore[arg-type]  # a task by what it does, not by its class
+        loop = self._driver
+        _enter_task(loop, self)  # type: ignore[arg-type]  # a task by what it does, not by its class
         try:
             awaited = self._coroutine.send(None) if error is None else self._coroutine.throw(error)
         except StopIteration as stop:
@@ -124,14 +138,19 @@ class Stepper(asyncio.Future[Any]):
         except BaseException as failure:  # noqa: BLE001 - it becomes the future's exception
             self.set_exception(failure)
         else:
-            self._wait_for(awaited)
+            if awaited is None:  # a bare yield: asyncio.sleep(0)
+                loop.call_soon(self._step, context=self._context)
+            else:
+                self._wait_for(awaited)
+            return False
         finally:
-            _leave_task(self._driver, self)  # type: ignore[arg-type]  # as above
+            _leave_task(loop, self)  # type: ignore[arg-type]  # as above
+        if self._report is not None:
+            self._report(self._unit, self, self.veredito_outcome)
+        return True
 
     def _wait_for(self, awaited: Any) -> None:
-        if awaited is None:  # a bare yield: asyncio.sleep(0)
-            self._driver.call_soon(self._step, context=self._context)
-        elif getattr(awaited, "_asyncio_future_blocking", None) and awaited.get_loop() is self._driver:
+        if getattr(awaited, "_asyncio_future_blocking", None) and awaited.get_loop() is self._driver:
             awaited._asyncio_future_blocking = False  # noqa: SLF001 - the protocol between futures and tasks
             awaited.add_done_callback(self._wake, context=self._context)
             self._fut_waiter = awaited
@@ -142,6 +161,7 @@ class Stepper(asyncio.Future[Any]):
             self._driver.call_soon(self._step, wrong, context=self._context)
 
     def _wake(self, awaited: asyncio.Future[Any]) -> None:
+        self._fut_waiter = None
         try:
             awaited.result()
         except BaseException as error:  # noqa: BLE001 - thrown into the coroutine

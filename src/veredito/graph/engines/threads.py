@@ -74,8 +74,8 @@ class _ThreadsRun(Scheduling):
         future.add_done_callback(lambda _: self.done.put(unit))
 
     def _start(self, unit: int, at: int) -> concurrent.futures.Future[Any]:
-        call = self.plan.program.code[unit]
-        if at in self.plan.program.coroutines:
+        call = self.program.code[unit]
+        if at in self.program.coroutines:
             return background.start(call, functools.partial(self.told.__setitem__, at), self.values, self)
         return workers.start(call, self.values, self)
 
@@ -89,12 +89,12 @@ class _ThreadsRun(Scheduling):
             return
         future = self.running.pop(unit, None)
         if future is not None:
-            at = self.plan.program.members[unit][0]
+            at = self.program.members[unit][0]
             self.take(unit, at, future, self.told.get(at))
 
     def _expire(self) -> None:
         now = time.monotonic()
         for unit in [unit for unit in self.running if self.ends.get(unit, now + 1.0) <= now]:
             reaper.detach(self.running.pop(unit), LATE)
-            late(self, self.plan.program.members[unit][0])
+            late(self, self.program.members[unit][0])
             self.settle(unit)

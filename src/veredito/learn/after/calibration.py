@@ -72,7 +72,7 @@ class Isotonic(Step, kind="isotonic"):
         return kernel
 
 
-class _Calibrator(Learner):
+class Calibrator(Learner):
     """What calibrators share: the outcome, the score, and where the calibrated score goes."""
 
     _: dataclasses.KW_ONLY
@@ -88,7 +88,7 @@ class _Calibrator(Learner):
         preview.need([self.weight] if self.weight else [], "number", values=True)
         preview.make([self.into])
 
-    def _known(self, table: pl.DataFrame) -> tuple[Matrix, Matrix, Matrix]:
+    def known(self, table: pl.DataFrame) -> tuple[Matrix, Matrix, Matrix]:
         """Scores, outcomes and weights of the rows that have a score."""
         scores, outcomes = array(table[self.prediction]), array(table[self.target])
         weights = array(table[self.weight]) if self.weight else np.ones(table.height)
@@ -97,7 +97,8 @@ class _Calibrator(Learner):
             raise LearnerError(Problem(self.kind, f"column '{self.prediction}' has no value at all"))
         return scores[known], outcomes[known], weights[known]
 
-    def _note(self) -> tuple[str, ...]:
+    def note(self) -> tuple[str, ...]:
+        """What the log says where it may have been fitted on what the model has seen."""
         if self.on is not None:
             return ()
         return (
@@ -105,7 +106,7 @@ class _Calibrator(Learner):
         )
 
 
-class isotonic_calibrator(_Calibrator):
+class isotonic_calibrator(Calibrator):
     """The monotone step from score to probability that fits the outcomes best (pool adjacent violators).
 
     Args:
@@ -123,14 +124,14 @@ class isotonic_calibrator(_Calibrator):
 
     def fit(self, table: pl.DataFrame) -> Fit:
         """Pool the outcomes of neighbouring scores until they rise."""
-        scores, outcomes, weights = self._known(table)
+        scores, outcomes, weights = self.known(table)
         distinct, where = np.unique(scores, return_inverse=True)
         total = np.bincount(where, weights).astype(float)
         values = pooled(np.bincount(where, weights * outcomes) / total, total)
         # Inside a level stretch only its ends are needed.
         ends = np.concatenate([[True], (np.diff(values[:-1]) != 0) | (np.diff(values[1:]) != 0), [True]])
         ends = ends[-distinct.size :]
-        return Fit(Isotonic(self.prediction, self.into, distinct[ends], values[ends]), self._note())
+        return Fit(Isotonic(self.prediction, self.into, distinct[ends], values[ends]), self.note())
 
 
 def pooled(values: Matrix, weights: Matrix) -> Matrix:

@@ -12,7 +12,7 @@ import polars as pl
 from veredito.errors import LearnerError, Problem, did_you_mean
 from veredito.learn.arrays import Want
 from veredito.learn.block import Kernel, Layout, Matrix
-from veredito.learn.kernels import over
+from veredito.learn.kernels import changing
 from veredito.learn.learner import Fit, Learner, names_of, settle
 from veredito.learn.preview import Preview
 from veredito.learn.step import Step, fitted
@@ -47,10 +47,10 @@ class Bounds(Step, kind="bounds"):
         """One `np.minimum`, `np.maximum` or both over all columns."""
         low, high = self.low, self.high
         if np.isneginf(low).all():
-            return over(layout, self.columns, self.columns, lambda x: np.minimum(x, high))
+            return changing(layout, self.columns, lambda x: np.minimum(x, high, out=x))
         if np.isposinf(high).all():
-            return over(layout, self.columns, self.columns, lambda x: np.maximum(x, low))
-        return over(layout, self.columns, self.columns, lambda x: np.minimum(np.maximum(x, low), high))
+            return changing(layout, self.columns, lambda x: np.maximum(x, low, out=x))
+        return changing(layout, self.columns, lambda x: np.minimum(np.maximum(x, low, out=x), high, out=x))
 
 
 def _bounded(name: str, dtype: pl.DataType, low: float, high: float) -> pl.Expr:

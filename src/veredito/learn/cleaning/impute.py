@@ -12,7 +12,7 @@ import polars as pl
 from veredito.errors import LearnerError, Problem, did_you_mean
 from veredito.learn.arrays import Want, want_of
 from veredito.learn.block import Block, Kernel, Layout, Matrix
-from veredito.learn.kernels import in_order, nothing, over
+from veredito.learn.kernels import changing, in_order, nothing, over
 from veredito.learn.learner import Fit, Learner, names_of, settle
 from veredito.learn.preview import Preview
 from veredito.learn.step import Step, fitted
@@ -57,12 +57,11 @@ class Imputer(Step, kind="imputer"):
         return pl.col(name).cast(pl.Int64).fill_null(int(fill))
 
     def bind(self, layout: Layout) -> Kernel:
-        """One `np.where` over the numbers, one look at each text."""
+        """One `np.copyto` over the numbers, one look at each text."""
         fills = self.fills
         kernels = []
         if self.numbers:
-            filled = over(layout, self.numbers, self.numbers, lambda x: np.where(np.isnan(x), fills, x))
-            kernels.append(filled)
+            kernels.append(changing(layout, self.numbers, lambda x: np.copyto(x, fills, where=np.isnan(x))))
         texts = zip(self.texts, self.text_fills, strict=True)
         kernels += [_fill_text(layout.text_at(name), layout.text(name), fill) for name, fill in texts]
         return in_order(kernels) if kernels else nothing

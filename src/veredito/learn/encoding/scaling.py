@@ -10,7 +10,7 @@ import polars as pl
 from veredito.errors import LearnerError, Problem
 from veredito.learn.arrays import Want
 from veredito.learn.block import Kernel, Layout, Matrix
-from veredito.learn.kernels import over
+from veredito.learn.kernels import changing
 from veredito.learn.learner import Fit, Learner, names_of, settle
 from veredito.learn.preview import Preview
 from veredito.learn.step import Step, fitted
@@ -48,7 +48,12 @@ class Scaled(Step, kind="scaled"):
     def bind(self, layout: Layout) -> Kernel:
         """One subtraction and one product over all columns."""
         shift, factor = self.shift, self.factor
-        return over(layout, self.columns, self.columns, lambda x: (x - shift) * factor)
+
+        def scale(numbers: Matrix) -> None:
+            np.subtract(numbers, shift, out=numbers)
+            np.multiply(numbers, factor, out=numbers)
+
+        return changing(layout, self.columns, scale)
 
 
 class _Scaler(Learner):

@@ -16,7 +16,8 @@ from veredito.learn.step import fitted
 
 from .boosted import BoostedLearner
 from .libraries import asking, library
-from .model_step import ModelStep, Predict, Training
+from .model_learner import Training
+from .model_step import Explain, ModelStep, Predict
 
 _MISSING, _UNSEEN = "\0missing", "\0unseen"
 """What CatBoost is given for a text that is missing, which it refuses, and for one that has no code."""
@@ -71,6 +72,22 @@ class CatBoost(ModelStep, kind="catboost"):
             return found[:, 1] if binary and found.ndim == 2 else found
 
         return predict
+
+    def explainer(self) -> Explain:
+        """CatBoost's own SHAP values."""
+        catboost, model, outputs = _library(), self.booster, len(self.outputs)
+        rows, order = Rows(self.features, self.categories), in_order(self.features, self.categories)
+
+        def explain(features: Matrix) -> Matrix:
+            if not len(features):
+                return np.empty((0, outputs, len(order) + 1))
+            found = model.get_feature_importance(catboost.Pool(rows(features)), type="ShapValues")
+            out = np.reshape(found, (len(features), outputs, len(order) + 1))
+            back = out.copy()
+            back[:, :, order] = out[:, :, :-1]
+            return back
+
+        return explain
 
 
 def in_order(features: Sequence[str], categories: Mapping[str, Any]) -> list[int]:

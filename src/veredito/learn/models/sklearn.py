@@ -20,9 +20,9 @@ from veredito.learn.learner import settle
 from veredito.learn.step import fitted
 
 from .libraries import asking, library
-from .model_step import ModelLearner, ModelStep, Predict, Training
+from .model_learner import ModelLearner, Training
+from .model_step import FLOAT32_MAX, ModelStep, Predict
 
-_FLOAT32_MAX = float(np.finfo(np.float32).max)
 _TREES = ("RandomForest", "ExtraTrees", "GradientBoosting", "HistGradientBoosting")
 
 TRUSTED = (
@@ -139,7 +139,7 @@ class SklearnTrees(Sklearn, kind="sklearn_trees"):
     tolerance: ClassVar[float] = 0.0
 
     def _prepared(self, features: Matrix) -> tuple[Matrix, Any]:
-        clipped = np.clip(features, -_FLOAT32_MAX, _FLOAT32_MAX)
+        clipped = np.clip(features, -FLOAT32_MAX, FLOAT32_MAX)
         return clipped, np.full(len(features), True) if self.missing else ~np.isnan(clipped).any(axis=1)
 
 

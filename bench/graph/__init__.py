@@ -1,0 +1,1 @@
+"""The graph beside effects gathered by hand, layer after layer, and beside Hamilton's async driver."""
