@@ -12,22 +12,15 @@ async def turn():
 
 class TestCriticalPath:
     def test_it_is_the_chain_of_needs_that_came_last(self, execute):
-        ended = asyncio.Event()
-
-        async def quick():
-            await turn()
-            ended.set()
-
-        async def slow():
-            await ended.wait()
+        async def first():
             await turn()
 
-        async def after(quick, slow):
+        async def second(first):
             await turn()
 
-        nodes = [*map(vg.effect, (quick, slow, after)), vg.Pure("answer", lambda after: 1)]
+        nodes = [vg.effect(first), vg.effect(second), vg.Pure("answer", lambda first, second: 1)]
 
-        assert execute(vg.Graph(nodes).plan("answer")).trace.critical_path == ("slow", "after", "answer")
+        assert execute(vg.Graph(nodes).plan("answer")).trace.critical_path == ("first", "second", "answer")
 
     def test_it_leads_through_the_condition_that_opened_an_arm(self, execute):
         """The arm's effect needs nothing of the condition, and could not start before it was known."""
