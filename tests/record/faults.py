@@ -12,6 +12,11 @@ class FaultyDisk(Disk):
 
     def __init__(self):
         self._plans = {}
+        self._met = set()
+
+    def met(self, operation):
+        """Whether it ever failed."""
+        return operation in self._met
 
     def fail(self, operation, *, after=0, times=1, error=errno.EIO):
         self._plans[operation] = [after, times, error]
@@ -27,6 +32,7 @@ class FaultyDisk(Disk):
             plan[0] -= 1
         elif plan[1] > 0:
             plan[1] -= 1
+            self._met.add(operation)
             raise OSError(plan[2], os.strerror(plan[2]))
 
     def create(self, path, size):
@@ -48,6 +54,10 @@ class FaultyDisk(Disk):
     def publish(self, temporary, path):
         self._meet("publish")
         super().publish(temporary, path)
+
+    def remove(self, path):
+        self._meet("remove")
+        super().remove(path)
 
     def sync_folder(self, folder):
         self._meet("sync_folder")
@@ -85,9 +95,10 @@ class PowerCutDisk(Disk):
             self._synced[path] = path.read_bytes()
 
     def publish(self, temporary, path):
-        super().publish(temporary, path)
+        data = temporary.read_bytes()
+        super().publish(temporary, path)  # until the folder is synced the old file may be what survives
         with self._lock:
-            self._synced[path] = path.read_bytes()
+            self._synced[path], self._named[path] = data, True
 
     def sync_folder(self, folder):
         super().sync_folder(folder)
@@ -96,11 +107,31 @@ class PowerCutDisk(Disk):
             for path in here:
                 self._named[path] = path.exists()
 
-    def cut(self, root, target):
-        """Write what survived of `root` into `target`."""
+    def cut(self, root, target, chance=None):
+        """Write what survived of `root` into `target`.
+
+        Without `chance`, a `random.Random`, nothing survives that was not synced. With it, each 512 bytes of a
+        file may have reached the medium or not: the torn writes of a real disk.
+        """
         with self._lock:
             for path, data in self._synced.items():
                 if self._named.get(path):
                     copy = target / path.relative_to(root)
                     copy.parent.mkdir(parents=True, exist_ok=True)
-                    copy.write_bytes(data)
+                    copy.write_bytes(_torn(data, _bytes_of(path), chance) if chance else data)
+
+
+def _bytes_of(path):
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:  # removed: as far as is known the medium still has it
+        return b""
+
+
+def _torn(synced, current, chance):
+    size = max(len(synced), len(current))
+    parts = []
+    for begin in range(0, size, 512):
+        survivor = synced if chance.random() < 0.5 else current or synced
+        parts.append(survivor[begin : begin + 512].ljust(min(512, size - begin), b"\0"))
+    return b"".join(parts)

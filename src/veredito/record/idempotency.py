@@ -20,7 +20,7 @@ import msgspec
 from veredito.errors import InputError, OverloadedError, Problem
 from veredito.record.outbox.disk import Disk
 from veredito.record.outbox.lock import lock_folder
-from veredito.record.outbox.recovery import Damage, Walk, recover
+from veredito.record.outbox.recovery import Damage, recover, walks
 from veredito.record.outbox.segments import Segments
 from veredito.record.outbox.writer import Writer
 from veredito.types import Clock, SystemClock
@@ -123,8 +123,8 @@ class IdempotencyStore:
 
     def _recover(self, folder: Path, disk: Disk) -> Segments:
         recovered = recover(folder, disk)
-        for segment in recovered.segments:
-            for item in Walk(segment):
+        for walk in walks(recovered.segments):
+            for item in walk:
                 if not isinstance(item, Damage):
                     self._keep(_Kept(msgspec.msgpack.decode(item.payload, type=_Answer), item.sequence))
         # The files hold what the memory holds, plus the frames and at most one segment of expired answers.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 import types
@@ -25,6 +26,8 @@ from veredito.record.sensitive import Mask
 from veredito.record.settings import RecordSettings
 from veredito.record.sinks.runner import Runner
 from veredito.record.sinks.sink import Sink
+
+log = logging.getLogger("veredito.record")
 
 
 def outbox_folder(folder: str | Path, worker: str = "0") -> Path:
@@ -99,6 +102,7 @@ class Recorder:
         lock = lock_folder(folder)
         try:
             recovered = recover(folder, disk, at_least=cursors.furthest(folder))
+            _tell(recovered)
             recorder = cls(settings, folder, disk, recovered, lock, mask)
             recorder._start(every)
         except BaseException:
@@ -223,6 +227,13 @@ class Recorder:
         self._segments.release(min(runner.cursor.sequence for runner in self._runners))
 
 
+def _tell(recovered: Recovered) -> None:
+    if recovered.cut:
+        log.warning("the outbox ended in %d bytes of an unfinished write; they are cut", recovered.cut)
+    for damage in recovered.damages:
+        log.error("the outbox is damaged: %s", damage)
+
+
 def _sinks_of(
     settings: RecordSettings, layout: RecordLayout, mask: Mask, worker: str, disk: Disk
 ) -> list[Sink]:
@@ -231,7 +242,8 @@ def _sinks_of(
         from veredito.record.sinks.parquet import ParquetSink
 
         columns = layout.columns(mask)
-        sinks.append(ParquetSink(table_folder(settings), columns, settings.parquet, worker=worker, disk=disk))
+        outbox = outbox_folder(settings.folder, worker)
+        sinks.append(ParquetSink(table_folder(settings), columns, settings.parquet, outbox=outbox, disk=disk))
     if settings.kafka is not None:
         from veredito.record.sinks.kafka import KafkaSink
 

@@ -16,8 +16,9 @@ from veredito.record.accounts import SinkAccounts
 from veredito.record.outbox import cursor as cursors
 from veredito.record.outbox.cursor import Cursor
 from veredito.record.outbox.disk import Disk
+from veredito.record.outbox.identity import identity
 from veredito.record.outbox.lock import lock_folder
-from veredito.record.outbox.recovery import Damage, Walk, inspect, recover
+from veredito.record.outbox.recovery import Damage, Walk, inspect, recover, walks
 from veredito.record.outbox.segments import list_segments
 from veredito.record.record import DecisionRecord, decode, encode
 from veredito.record.sinks import parquet, tables
@@ -65,7 +66,7 @@ def _status(outbox: Path) -> OutboxStatus:
     segments = list_segments(outbox)
     found, problems = _cursors(outbox)
     furthest = max((cursor.sequence for cursor in found), default=0)
-    recorded = max(inspect(segments[-1]).next if segments else 0, furthest)
+    recorded = max(inspect(Walk(segments[-1])).next if segments else 0, furthest)
     sinks = {
         cursor.sink: SinkAccounts(
             delivered=cursor.delivered,
@@ -122,8 +123,8 @@ def _payloads(folder: Path, table: Path) -> Iterator[bytes]:
     for path in sorted(table.rglob("*.parquet")):
         yield from tables.payloads_of(path)
     for outbox in sorted((folder / "outbox").glob("*")):
-        for segment in list_segments(outbox):
-            yield from (item.payload for item in Walk(segment) if not isinstance(item, Damage))
+        for walk in walks(list_segments(outbox)):
+            yield from (item.payload for item in walk if not isinstance(item, Damage))
 
 
 def tail(folder: str | Path, count: int = 10) -> list[DecisionRecord]:
@@ -134,8 +135,8 @@ def tail(folder: str | Path, count: int = 10) -> list[DecisionRecord]:
     latest: list[DecisionRecord] = []
     for outbox in _outboxes(folder):
         mine: list[DecisionRecord] = []
-        for segment in reversed(list_segments(outbox)):
-            found = [decode(item.payload) for item in Walk(segment) if not isinstance(item, Damage)]
+        for walk in reversed(list(walks(list_segments(outbox)))):
+            found = [decode(item.payload) for item in walk if not isinstance(item, Damage)]
             mine = found + mine
             if len(mine) >= count:
                 break
@@ -151,12 +152,11 @@ def verify(folder: str | Path, table: str | Path | None = None) -> list[str]:
     """
     findings: list[str] = []
     for outbox in _outboxes(folder):
-        segments = list_segments(outbox)
-        for segment in segments:
-            content = inspect(segment)
+        for walk in walks(list_segments(outbox)):
+            content = inspect(walk)
             findings += [str(damage) for damage in content.damages]
             if content.torn:
-                findings.append(f"{segment.path.name}: {content.torn} bytes of an unfinished write")
+                findings.append(f"{walk.segment.path.name}: {content.torn} bytes of an unfinished write")
         findings += _cursors(outbox)[1]
     findings += _table_findings(Path(table) if table else Path(folder) / "parquet")
     return findings
@@ -212,7 +212,8 @@ def _repair(outbox: Path, table: Path) -> list[str]:
             cursors.load(sink, outbox)
         except RecordError:
             # A file of the table that began before the oldest record was confirmed, or that would be here.
-            confirmed = [file.next for file in parquet.list_files(table, outbox.name) if file.first < oldest]
+            files = parquet.list_files(table, identity(outbox, disk))
+            confirmed = [file.next for file in files if file.first < oldest]
             start = max([oldest, *confirmed]) if sink == parquet.ParquetSink.name else oldest
             cursors.save(Cursor(sink=sink, sequence=start, before=start), outbox, disk)
             done.append(f"outbox {outbox.name}: sink {sink} begins again at record {start}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from veredito.record.outbox import frames
@@ -39,7 +39,7 @@ class Content:
     """What one segment file holds.
 
     `end` is the offset after its last sound frame, `next` the sequence number after it, and `torn` how many
-    bytes that are not zero follow.
+    bytes of an unfinished write follow; only the last segment can have some.
     """
 
     segment: Segment
@@ -54,27 +54,38 @@ class Walk:
     """Reads a segment file from end to end: iterate for its sound frames and the damages between them.
 
     After the iteration `end` is the offset after the last sound frame, `next` the sequence number after it.
+
+    Args:
+        segment: the file.
+        bound: where the next segment begins: what is missing before it is damage, and what lies from there on
+            was left by a commit that failed. `None` for the last segment, whose end nothing else tells.
     """
 
-    def __init__(self, segment: Segment) -> None:
-        self.segment = segment
-        self.data = segment.path.read_bytes()
-        self.end = min(frames.HEADER.size, len(self.data))
+    def __init__(self, segment: Segment, bound: int | None = None) -> None:
+        self.segment, self.bound = segment, bound
+        self.data = b""
+        self.end = 0
         self.next = segment.first
 
     def __iter__(self) -> Iterator[Entry | Damage]:
+        self.data, self.next = self.segment.path.read_bytes(), self.segment.first
+        self.end = min(frames.HEADER.size, len(self.data))
         if frames.header_fault(self.data, self.segment.first):
             yield self._damage(0, frames.HEADER.size, self.next)
         offset: int | None = frames.HEADER.size
         while offset is not None:
-            found = frames.scan(self.data, offset)
+            found = frames.scan(self.data, offset, before=self.bound)
             yield from self._sound(found.entries, offset)
             if found.entries:
                 self.end = found.consumed
             offset = None if found.stop == "end" else frames.resume(self.data, found.consumed)
             if offset is not None:
                 sequence = frames.scan(self.data, offset, entries_max=1).entries[0].sequence
+                if self.bound is not None:
+                    sequence = min(sequence, self.bound)
                 yield self._damage(found.consumed, offset - found.consumed, sequence)
+        if self.bound is not None and self.next < self.bound:
+            yield self._damage(self.end, len(self.data) - self.end, self.bound)
 
     def _sound(self, entries: list[Entry], offset: int) -> Iterator[Entry | Damage]:
         for entry in entries:
@@ -89,13 +100,18 @@ class Walk:
         return damage
 
 
-def inspect(segment: Segment) -> Content:
+def walks(segments: Sequence[Segment]) -> Iterator[Walk]:
+    """A walk through each of an outbox's segments, in order."""
+    bounds = [*(segment.first for segment in segments[1:]), None]
+    return map(Walk, segments, bounds)
+
+
+def inspect(walk: Walk) -> Content:
     """Read a whole segment file."""
-    walk = Walk(segment)
     items = list(walk)
     damages = tuple(item for item in items if isinstance(item, Damage))
-    torn = len(walk.data[walk.end :].rstrip(b"\0"))
-    return Content(segment, len(items) - len(damages), walk.next, walk.end, torn, damages)
+    torn = len(walk.data[walk.end :].rstrip(b"\0")) if walk.bound is None else 0
+    return Content(walk.segment, len(items) - len(damages), walk.next, walk.end, torn, damages)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -132,7 +148,7 @@ def recover(folder: Path, disk: Disk, *, at_least: int = 0) -> Recovered:
     _remove_replaced(folder, segments, disk)
     if not segments:
         return Recovered([], at_least)
-    last = inspect(segments[-1])
+    last = inspect(Walk(segments[-1]))
     if last.torn or last.end < last.segment.path.stat().st_size:
         disk.truncate(last.segment.path, last.end)
     return Recovered(segments, max(last.next, at_least), last.torn, last.damages)

@@ -1,0 +1,57 @@
+"""A real service under load, killed, stopped and starved: nothing that was told is lost."""
+
+import random
+import signal
+
+import pytest
+from tests.record.violence import checks
+from tests.record.violence.load import Load
+from tests.record.violence.project import make_project
+
+from veredito.testing.service import running_service
+
+
+def kill_often(folder, kills, seed):
+    """Kill the service at random moments under load; returns what all callers were told."""
+    config, moments = make_project(folder), random.Random(seed)
+    acknowledged, sent, first = {}, set(), 0
+    for _ in range(kills):
+        with running_service(config) as service, Load(service.url, first) as load:
+            load.wait_for(moments.randint(1, 400))
+            service.signal(signal.SIGKILL)
+            load.stop()
+        acknowledged |= load.acknowledged
+        sent |= load.sent
+        first = max(sent) + 1
+        checks.assert_nothing_lost(folder / "record", acknowledged)
+    with running_service(config):
+        pass  # recovers, delivers what waits, stops in order
+    return acknowledged, sent
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.torture)])
+def test_no_answer_is_lost_to_kill_9(tmp_path, kills):
+    """Whatever was acknowledged before the process vanished is in the outbox, and once in Parquet."""
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    acknowledged, sent = kill_often(tmp_path, kills, seed)
+
+    checks.assert_nothing_lost(tmp_path / "record", acknowledged)
+    checks.assert_once_in_table(tmp_path / "record", acknowledged)
+    checks.assert_nothing_invented(tmp_path / "record", sent, set())
+    checks.assert_accounts(tmp_path / "record")
+
+
+def test_a_stop_under_load_answers_everything_accepted(tmp_path):
+    """SIGTERM: what was accepted is answered and recorded; all of it has reached the table."""
+    with running_service(make_project(tmp_path)) as service, Load(service.url) as load:
+        load.wait_for(200)
+        code = service.stop()
+        load.stop()
+
+    assert code == 0, service.log
+    assert load.refused == {}
+    checks.assert_nothing_lost(tmp_path / "record", load.acknowledged)
+    checks.assert_once_in_table(tmp_path / "record", load.acknowledged)
+    checks.assert_nothing_invented(tmp_path / "record", load.acknowledged.keys(), load.unknown)
+    checks.assert_accounts(tmp_path / "record")
