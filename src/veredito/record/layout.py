@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias
 
 from veredito.record.record import DecisionRecord
@@ -31,31 +31,38 @@ class RecordLayout:
         features: the feature row's schema.
         outputs: each model's output schema.
         values: the schema of an effect's value, for effects whose value is a flat row.
+        entity: the event's field that the record's `key` repeats.
+        event_time: the one that its `at` repeats.
     """
 
     inputs: Schema
     features: Schema | None = None
     outputs: Mapping[str, Schema] = dataclasses.field(default_factory=dict)
     values: Mapping[str, Schema] = dataclasses.field(default_factory=dict)
+    entity: str | None = None
+    event_time: str | None = None
 
     def columns(self, mask: Mask | None = None) -> list[Column]:
         """Every column but the partition's and the whole record's."""
-        hidden = mask.keep if mask else {}
-        columns = [*_FIXED, *_of_schema("input", self.inputs, lambda record: record.inputs)]
+        columns = _of_schema("input", self.inputs, lambda record: record.inputs)
         if self.features is not None:
             columns += _of_schema("feature", self.features, lambda record: record.features)
         for model, schema in self.outputs.items():
             columns += _of_schema(f"output.{model}", schema, _part(lambda record: record.outputs, model))
         for node, schema in self.values.items():
             columns += _of_schema(f"value.{node}", schema, _part(lambda record: record.values, node))
-        return [kept for column in columns if (kept := _visible(column, hidden)) is not None]
+        if mask is None:
+            return [*_FIXED, *columns]
+        return [*_visible(_FIXED, mask.own), *_visible(columns, mask.keep)]
 
 
-def _visible(column: Column, hidden: Mapping[str, str]) -> Column | None:
-    keep = hidden.get(column.name.rpartition(".")[2])
-    if keep is None:
-        return column
-    return None if keep == "nothing" else dataclasses.replace(column, kind="text")
+def _visible(columns: Iterable[Column], hidden: Mapping[str, str]) -> Iterator[Column]:
+    for column in columns:
+        keep = hidden.get(column.name.rpartition(".")[2])
+        if keep is None:
+            yield column
+        elif keep == "hash":
+            yield dataclasses.replace(column, kind="text")
 
 
 def _of_schema(prefix: str, schema: Schema, rows: Callable[[DecisionRecord], Any]) -> list[Column]:
