@@ -81,11 +81,11 @@ def decided(events: pl.DataFrame, answers: Sequence[Answer]) -> pl.DataFrame:
 
 def _features(events: pl.DataFrame, records: pl.DataFrame) -> dict[str, int]:
     """How many recorded rows of features there are, and how many differ from the table's, in any bit."""
-    names = [name for name in FEATURES if f"feature.{name}" in records.columns]
+    names = [name for name in FEATURES if f"feature_{name}" in records.columns]
     if not names:
         return {"rows": 0, "different": 0}
     recorded = records.filter(pl.col("source") == "policy").select(
-        transaction_id="input.transaction_id", **{f"_{name}": f"feature.{name}" for name in names}
+        transaction_id="input_transaction_id", **{f"_{name}": f"feature_{name}" for name in names}
     )
     rows = recorded.join(events, on="transaction_id", how="left")
     equal = pl.all_horizontal(pl.col(f"_{name}").eq_missing(pl.col(name)) for name in names)

@@ -109,6 +109,7 @@ def published():
     return offline_features(events_of(pl.read_parquet(path)))
 
 
+@pytest.mark.timeout(600)  # four trainings
 def test_weeks_of_june_are_as_good_as_published(published):
     """Mean of June's four test weeks, against what is published for random forests and boosting."""
     starts = [dt.date(2018, 5, 18) + number * WEEK for number in range(4)]

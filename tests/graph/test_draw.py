@@ -65,6 +65,21 @@ def test_a_deadline_that_passed_is_marked(graph):
     assert "deadline" in words(draw.waterfall(run.trace))
 
 
+def test_words_beside_a_bar_are_not_cut_off():
+    """The picture is as wide as what stands in it."""
+    name = "TooManyOpenConnectionsToTheBureauError"
+    error = type(name, (Exception,), {})
+
+    def bureau():
+        raise error
+
+    run = vg.Graph([vg.Effect("bureau", bureau, default=None)]).plan("bureau").run()
+    root = ET.fromstring(draw.waterfall(run.trace))
+    words = next(element for element in root.iter() if name in (element.text or ""))
+
+    assert float(words.get("x")) + 4.5 * len(words.text) < float(root.get("width"))
+
+
 def test_mermaid_has_a_line_for_every_edge(graph):
     text = draw.mermaid(graph)
 

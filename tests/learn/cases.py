@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from tests.learn.model_cases import AFTER, MODELS, marks
+from tests.learn.model_cases import AFTER, MODELS, REASONS, marks
 
 from veredito import learn
 
@@ -127,6 +127,7 @@ CASES = {
     ),
     **MODELS,
     **AFTER,
+    **REASONS,
     "pipeline_with_a_column_of_its_own": learn.pipeline(
         learn.column_function(np.hypot, columns=["amount", "age"], into="length"),
         learn.ecdf(prediction="length", into="rank"),

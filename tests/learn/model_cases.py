@@ -58,6 +58,19 @@ MODELS = {
     "isolation_forest": learn.isolation_forest(["amount", "tenure"], params={"n_estimators": 5}),
 }
 
+REASONS = {
+    "reasons_linear": learn.reason_codes(learn.logistic_regression(NUMBERS, target="fraud"), top=4),
+    "reasons_lightgbm": learn.reason_codes(
+        learn.lightgbm_classifier(MIXED, target="fraud", num_trees=10), direction="down"
+    ),
+    "xgboost_reasons": learn.reason_codes(learn.xgboost_classifier(MIXED, target="fraud", num_trees=10)),
+    "catboost_reasons": learn.reason_codes(
+        learn.catboost_classifier(["amount", "country", "age"], target="grade", num_trees=5),
+        output="prediction_b",
+        into="because",
+    ),
+}
+
 AFTER = {
     "platt": learn.platt_calibrator(target="fraud"),
     "platt_of_any_number": learn.platt_calibrator(target="fraud", prediction="amount", weight="age"),
@@ -88,6 +101,11 @@ def absent(library):
 def needs(library):
     """Marks a test that a missing library skips."""
     return pytest.mark.skipif(absent(library), reason=f"{library} is not installed: it is in the group 'all'")
+
+
+def needs_onnx():
+    """Marks a test of the engine 'onnx'."""
+    return needs("onnxruntime")
 
 
 def marks(case):

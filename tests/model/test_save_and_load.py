@@ -147,6 +147,13 @@ class TestSaving:
 
         assert answer.__struct_fields__ == ("prediction_ecdf", "merchant")
 
+    def test_a_model_without_an_answer_is_refused(self, tmp_path):
+        """Steps that only take columns away answer nothing."""
+        step = learn.dropper(["amount"])(PAYMENTS).step
+
+        with pytest.raises(SchemaError, match=r"MOutput: has no fields: nothing would be answered"):
+            model.save(step, tmp_path / "m", sample=PAYMENTS)
+
     def test_steps_without_a_model_can_be_saved(self, tmp_path):
         """Then all that they write is the answer."""
         step = learn.imputer(["tenure"])(PAYMENTS).step

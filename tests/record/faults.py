@@ -57,6 +57,10 @@ class FaultyDisk(Disk):
         self._meet("publish")
         super().publish(temporary, path)
 
+    def remove(self, path):
+        self._meet("remove")
+        super().remove(path)
+
     def sync_folder(self, folder):
         self._meet("sync_folder")
         super().sync_folder(folder)

@@ -52,10 +52,10 @@ class TestDecide:
         by_id = {row["decision_id"]: row for row in table.iter_rows(named=True)}
         for amount, answer in enumerate(answers):
             row = by_id[answer["decision_id"]]
-            assert row["input.amount"] == amount
+            assert row["input_amount"] == amount
             assert row["action"] == answer["action"]
             assert row["source"] == answer["source"]
-        assert table["input.amount"].dtype == pl.Float64
+        assert table["input_amount"].dtype == pl.Float64
 
     def test_a_request_id_is_echoed_and_recorded(self, project, service):
         """The caller's own id leads to the record."""

@@ -91,6 +91,19 @@ def test_a_key_is_put_into_the_url_quoted():
     ]
 
 
+@pytest.mark.parametrize("key", ["", ".", ".."])
+def test_a_key_that_means_another_place_is_not_asked_for(key):
+    """Quoting does not help here: servers resolve dots, and an empty part names the collection."""
+
+    async def main():
+        async with company() as server, opened(server.url + "/customers/{key}") as crm:
+            with pytest.raises(SourceError, match="'crm' cannot be asked for such a key"):
+                await crm.get(key)
+            return server.paths
+
+    assert asyncio.run(main()) == []
+
+
 def test_the_answer_is_its_json():
     """What the service says comes back as data."""
 

@@ -8,6 +8,7 @@ tells which node raised, so the fast path pays nothing for knowing.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -38,6 +39,7 @@ class Program:
         kinds: of units.
         members: of units, node numbers in order.
         unit_of: by node; -1 is given.
+        before: by node, the one that runs just before it in its region.
         gates: units that are demanded together and wait for the same; they become ready together.
         left: by gate, how many units it waits for.
         following: by unit, the gates that wait for it.
@@ -52,6 +54,7 @@ class Program:
     kinds: tuple[int, ...]
     members: tuple[tuple[int, ...], ...]
     unit_of: tuple[int, ...]
+    before: tuple[int | None, ...]
     gates: tuple[tuple[int, ...], ...]
     left: tuple[int, ...]
     following: tuple[tuple[int, ...], ...]
@@ -65,12 +68,12 @@ class Program:
 def program_of(shape: Shape) -> Program:
     """Compile a shape."""
     kinds, grouped, unit_of, owners = _units(shape)
-    before = [_before(unit, nodes, shape, unit_of) for unit, nodes in enumerate(grouped)]
-    gates = _gates(owners, before)
+    awaited = [_awaited_units(unit, nodes, shape, unit_of) for unit, nodes in enumerate(grouped)]
+    gates = _gates(owners, awaited)
     following: list[list[int]] = [[] for _ in grouped]
     opens: dict[int, list[int]] = {ROOT: []}
-    for gate, (owner, awaited) in enumerate(gates):
-        for unit in awaited:
+    for gate, (owner, units) in enumerate(gates):
+        for unit in units:
             following[unit].append(gate)
         for arm in members(owner):
             opens.setdefault(arm, []).append(gate)
@@ -81,8 +84,9 @@ def program_of(shape: Shape) -> Program:
         kinds=tuple(kinds),
         members=tuple(tuple(nodes) for nodes in grouped),
         unit_of=tuple(unit_of),
+        before=_befores(len(shape.names), grouped),
         gates=tuple(tuple(units) for units in gates.values()),
-        left=tuple(len(awaited) for _, awaited in gates),
+        left=tuple(len(units) for _, units in gates),
         following=tuple(tuple(behind) for behind in following),
         opens={arm: tuple(opened) for arm, opened in opens.items()},
         functions=functions,
@@ -121,17 +125,25 @@ def _units(shape: Shape) -> tuple[list[int], list[list[int]], list[int], list[in
     return kinds, grouped, unit_of, owners
 
 
-def _before(unit: int, nodes: Sequence[int], shape: Shape, unit_of: Sequence[int]) -> frozenset[int]:
+def _befores(count: int, grouped: Sequence[Sequence[int]]) -> tuple[int | None, ...]:
+    before: list[int | None] = [None] * count
+    for nodes in grouped:
+        for one, two in itertools.pairwise(nodes):
+            before[two] = one
+    return tuple(before)
+
+
+def _awaited_units(unit: int, nodes: Sequence[int], shape: Shape, unit_of: Sequence[int]) -> frozenset[int]:
     return frozenset(unit_of[need] for at in nodes for need in shape.needs[at]) - {unit, -1}
 
 
 def _gates(
-    owners: Sequence[int], before: Sequence[frozenset[int]]
+    owners: Sequence[int], awaited: Sequence[frozenset[int]]
 ) -> dict[tuple[int, frozenset[int]], list[int]]:
     """Units by owners and by what they wait for."""
     gates: dict[tuple[int, frozenset[int]], list[int]] = {}
-    for unit, (owner, awaited) in enumerate(zip(owners, before, strict=True)):
-        gates.setdefault((owner, awaited), []).append(unit)
+    for unit, key in enumerate(zip(owners, awaited, strict=True)):
+        gates.setdefault(key, []).append(unit)
     return gates
 
 

@@ -6,7 +6,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from veredito.graph.engines.verdicts import verdict
+from veredito.graph.program import UNSET
 from veredito.graph.run import State
+from veredito.graph.shape import Question, members
 from veredito.types import Outcome
 
 
@@ -101,14 +104,13 @@ def _start(state: State, at: int) -> float | None:
         return state.began
     if state.started[at] is not None or state.finished[at] is None:
         return state.started[at]
-    nodes = state.plan.program.members[state.plan.program.unit_of[at]]
-    before = nodes.index(at) - 1
-    return state.finished[nodes[before]] if before >= 0 else state.finished[at]
+    before = state.plan.program.before[at]
+    return state.finished[at] if before is None else state.finished[before]
 
 
 def _critical(state: State) -> list[int]:
-    """Back from the target that came last, always to the need that came last."""
-    shape = state.plan.shape
+    """Back from the target that came last, always to what came last of that which it waited for."""
+    shape, opened = state.plan.shape, _opened(state)
     ran = [at for at in state.plan.target_numbers if state.finished[at] is not None]
     if not ran:
         return []
@@ -116,7 +118,7 @@ def _critical(state: State) -> list[int]:
     while True:
         awaited = [
             need
-            for need in _awaited(state, path[-1])
+            for need in _awaited(state, path[-1], opened)
             if need not in shape.given and state.finished[need] is not None
         ]
         if not awaited:
@@ -124,10 +126,41 @@ def _critical(state: State) -> list[int]:
         path.append(max(awaited, key=lambda at: state.finished[at] or 0.0))
 
 
-def _awaited(state: State, at: int) -> list[int]:
-    """What a node waited for in this run: of a branch, what it asked and the result it took."""
+def _awaited(state: State, at: int, opened: Mapping[int, int]) -> list[int]:
+    """What a node waited for in this run.
+
+    A branch waits for what it asked and for the result it took; what only an arm commits waits, besides its
+    needs, for the question that opened the first of its arms.
+    """
     shape = state.plan.shape
+    openers = [opened[arm] for arm in members(shape.owners[at]) if arm in opened]
+    first = [min(openers, key=lambda one: state.finished[one] or 0.0)] if openers else []
     if at not in shape.branches:
-        return list(shape.needs[at])
-    awaited = [question.node for question in shape.branches[at].asked]
+        return [*shape.needs[at], *first]
+    awaited = [*first, *(question.node for question in shape.branches[at].asked)]
     return [*awaited, state.chosen[at][0]] if at in state.chosen else awaited
+
+
+def _opened(state: State) -> dict[int, int]:
+    """The arms that were taken, each with the node whose value opened it; the plan itself needs no opening."""
+    opened = {}
+    for at, branch in state.plan.shape.branches.items():
+        for question in branch.asked if state.settled(at) else ():
+            answer = _answered(state, question)
+            if answer is None:
+                break
+            opened[question.yes if answer else question.no] = question.node
+            if answer:
+                break
+    return opened
+
+
+def _answered(state: State, question: Question) -> bool | None:
+    """How a question was answered; `None` where it was not."""
+    value = state.values[question.node]
+    if value is UNSET:
+        return None
+    try:
+        return verdict(question, value)
+    except Exception:  # noqa: BLE001 - the branch has failed with it, and taken no arm
+        return None

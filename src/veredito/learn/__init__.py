@@ -30,7 +30,9 @@ from .models.isolation import isolation_forest
 from .models.keras import keras_classifier, keras_regressor
 from .models.lightgbm import lightgbm_classifier, lightgbm_regressor
 from .models.linear import linear_regression, logistic_regression
-from .models.model_step import ModelLearner, ModelStep, Training
+from .models.model_learner import ModelLearner, Training
+from .models.model_step import ModelStep
+from .models.reasons import reason_codes
 from .models.sklearn import sklearn_classifier, sklearn_regressor
 from .models.xgboost import xgboost_classifier, xgboost_regressor
 from .pipeline import Pipeline, pipeline
@@ -95,6 +97,7 @@ __all__ = [
     "plots",
     "quantile_binner",
     "rank_encoder",
+    "reason_codes",
     "rename",
     "selector",
     "side_by_side",

@@ -20,7 +20,7 @@ from veredito.errors import ArtifactError, LearnerError, Problem
 from veredito.learn.arrays import Want
 from veredito.learn.block import Layout
 from veredito.learn.learner import Fit, Learner, names_of, settle
-from veredito.learn.models.model_step import class_name, output_names
+from veredito.learn.models.model_learner import class_name, output_names
 from veredito.learn.preview import Preview
 from veredito.learn.step import Step
 

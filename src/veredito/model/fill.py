@@ -86,16 +86,20 @@ def _fill_function(schema: Schema, begin: Layout, width: int, texts_width: int, 
     ]
     alone = ", ".join(f"[{cell or None}]" for cell in cells)
     together = ", ".join(f"[{cell} for r in rows]" if cell else "[None] * n" for cell in cells)
+    stride = width * 8
     source = [
         "def fill(rows):",
         "    n = len(rows)",
         f"    numbers = empty((n, {width}))",
         "    if n == 1:",  # one row needs no loops, and is the most common block of all
         "        r, = rows",
-        f"        pack(numbers, 0, {values})" if values else "        pass",
+        *([f"        pack(numbers, 0, {values})"] if values else []),
         f"        return Block(numbers, [{alone}])",
-        f"    for at, r in zip(range(0, n * {width * 8}, {width * 8}), rows):",
-        f"        pack(numbers, at, {values})" if values else "        pass",
+        *(
+            [f"    for at, r in zip(range(0, n * {stride}, {stride}), rows): pack(numbers, at, {values})"]
+            if values
+            else []
+        ),
         f"    return Block(numbers, [{together}])",
     ]
     fill: Fill = _compiled("\n".join(source), "fill", names)

@@ -129,6 +129,9 @@ def _input_problems(step: Step, inputs: Schema) -> list[Problem]:
 
 def _output_problems(layout: Layout, outputs: Schema) -> list[Problem]:
     problems = []
+    if not len(outputs):
+        hint = "name the outputs that are to be answered"
+        problems.append(Problem(outputs.name, "has no fields: nothing would be answered", hint=hint))
     for field in outputs:
         kind = layout.names.get(field.name)
         if kind is None:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal, TypeAlias
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
 
-from veredito.record.record import DecisionRecord
+from veredito.errors import ConfigError, Problem
 from veredito.record.sensitive import Mask
 from veredito.schema import Schema
 
 ColumnKind: TypeAlias = Literal["bool", "int", "float", "text", "timestamp", "texts", "json"]
+PARTITIONS = ("date", "hour")  # columns that a reader makes from the folders' names
+WHOLE = "record"  # the column that holds the record's own JSON: what no typed column has is never lost
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Column:
-    """One column of the table: its name, what it holds, and how to read it off a record."""
+    """One column of the table: its name, what it holds, and where in a record that is."""
 
     name: str
     kind: ColumnKind
-    read: Callable[[DecisionRecord], Any] = dataclasses.field(compare=False)
+    path: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,6 +36,12 @@ class RecordLayout:
         values: the schema of an effect's value, for effects whose value is a flat row.
         entity: the event's field that the record's `key` repeats.
         event_time: the one that its `at` repeats.
+
+    Example:
+        >>> from veredito.schema import Field
+        >>> layout = RecordLayout(Schema("Transaction", [Field("amount", "float")]))
+        >>> layout.columns()[-1]
+        Column(name='input_amount', kind='float', path=('inputs', 'amount'))
     """
 
     inputs: Schema
@@ -43,70 +52,88 @@ class RecordLayout:
     event_time: str | None = None
 
     def columns(self, mask: Mask | None = None) -> list[Column]:
-        """Every column but the partition's and the whole record's."""
-        columns = _of_schema("input", self.inputs, lambda record: record.inputs)
+        """Every column but the partition's and the whole record's.
+
+        Names are made of letters, digits and underscores wherever the schemas' are, so that no query needs
+        quotes.
+
+        Args:
+            mask: fields that are left out, or whose hash is kept instead.
+
+        Raises:
+            ConfigError: two columns would have one name; SQL engines take upper and lower case for the same.
+        """
+        columns = [*_FIXED, *_of_schema("input", ("inputs",), self.inputs)]
         if self.features is not None:
-            columns += _of_schema("feature", self.features, lambda record: record.features)
+            columns += _of_schema("feature", ("features",), self.features)
         for model, schema in self.outputs.items():
-            columns += _of_schema(f"output.{model}", schema, _part(lambda record: record.outputs, model))
+            columns += _of_schema(f"output_{model}", ("outputs", model), schema)
         for node, schema in self.values.items():
-            columns += _of_schema(f"value.{node}", schema, _part(lambda record: record.values, node))
-        if mask is None:
-            return [*_FIXED, *columns]
-        return [*_visible(_FIXED, mask.own), *_visible(columns, mask.keep)]
+            columns += _of_schema(f"value_{node}", ("values", node), schema)
+        kept = [shown for column in columns if (shown := _visible(column, mask)) is not None]
+        _check_names(kept)
+        return kept
 
 
-def _visible(columns: Iterable[Column], hidden: Mapping[str, str]) -> Iterator[Column]:
+def _visible(column: Column, mask: Mask | None) -> Column | None:
+    if mask is None:
+        return column
+    hidden = mask.own if len(column.path) == 1 else mask.keep
+    keep = hidden.get(column.path[-1].rpartition(".")[2])
+    if keep is None:
+        return column
+    return None if keep == "nothing" else dataclasses.replace(column, kind="text")
+
+
+def _of_schema(prefix: str, path: tuple[str, ...], schema: Schema) -> list[Column]:
+    return [Column(f"{prefix}_{field.name}", field.kind, (*path, field.name)) for field in schema.fields]
+
+
+def _check_names(columns: Sequence[Column]) -> None:
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for name in (*PARTITIONS, WHOLE):
+        by_name[name].append("a column of the table's own")
     for column in columns:
-        keep = hidden.get(column.name.rpartition(".")[2])
-        if keep is None:
-            yield column
-        elif keep == "hash":
-            yield dataclasses.replace(column, kind="text")
+        by_name[column.name.casefold()].append(".".join(column.path))
+    problems = [
+        Problem(
+            "[record.parquet]",
+            f"column {name} would hold {' and '.join(paths)}",
+            hint="rename one of the fields",
+        )
+        for name, paths in by_name.items()
+        if len(paths) > 1
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
-def _of_schema(prefix: str, schema: Schema, rows: Callable[[DecisionRecord], Any]) -> list[Column]:
-    return [Column(f"{prefix}.{field.name}", field.kind, _field(rows, field.name)) for field in schema.fields]
-
-
-def _field(rows: Callable[[DecisionRecord], Any], name: str) -> Callable[[DecisionRecord], Any]:
-    def read(record: DecisionRecord) -> Any:
-        row = rows(record)
-        return row.get(name) if isinstance(row, dict) else None
-
-    return read
-
-
-def _part(rows: Callable[[DecisionRecord], dict[str, Any]], name: str) -> Callable[[DecisionRecord], Any]:
-    return lambda record: rows(record).get(name)
-
-
-def _attribute(name: str, kind: ColumnKind) -> Column:
-    return Column(name, kind, lambda record: getattr(record, name))
+def _fixed(name: str, kind: ColumnKind, *, column: str = "") -> Column:
+    return Column(column or name, kind, (name,))
 
 
 _FIXED = (
-    _attribute("decision_id", "text"),
-    _attribute("format", "int"),
-    _attribute("at", "timestamp"),
-    _attribute("received_at", "timestamp"),
-    _attribute("answered_at", "timestamp"),
-    _attribute("service", "text"),
-    _attribute("service_version", "text"),
-    _attribute("config_hash", "text"),
-    _attribute("request_id", "text"),
-    _attribute("key", "text"),
-    _attribute("status", "text"),
-    _attribute("source", "text"),
-    _attribute("action", "text"),
-    _attribute("reasons", "texts"),
-    _attribute("score", "float"),
-    _attribute("policy_version", "text"),
-    _attribute("error", "text"),
-    _attribute("critical_path", "texts"),
-    _attribute("values", "json"),
-    _attribute("outcomes", "json"),
-    _attribute("models", "json"),
-    _attribute("rules", "json"),
-    _attribute("stages_us", "json"),
+    _fixed("decision_id", "text"),
+    _fixed("format", "int"),
+    _fixed("at", "timestamp", column="event_at"),  # AT alone is a word of SQL
+    _fixed("received_at", "timestamp"),
+    _fixed("answered_at", "timestamp"),
+    _fixed("service", "text"),
+    _fixed("service_version", "text"),
+    _fixed("config_hash", "text"),
+    _fixed("request_id", "text"),
+    _fixed("key", "text"),
+    _fixed("status", "text"),
+    _fixed("source", "text"),
+    _fixed("action", "text"),
+    _fixed("reasons", "texts"),
+    _fixed("score", "float"),
+    _fixed("policy_version", "text"),
+    _fixed("error", "text"),
+    _fixed("critical_path", "texts"),
+    _fixed("values", "json"),
+    _fixed("outcomes", "json"),
+    _fixed("models", "json"),
+    _fixed("rules", "json"),
+    _fixed("stages_us", "json"),
 )

@@ -149,8 +149,8 @@ def writable(data: Any, depth_max: int = _DEPTH_MAX) -> Any:
     or lies too deep, becomes the name of its type: a strange value must not cost a decision its record.
 
     Example:
-        >>> writable({("odd", 1): {1.5, None} - {None}, "far": "\\ud800"})
-        {"('odd', 1)": [1.5], 'far': '?'}
+        >>> writable({("odd", 1): {1.5}, "unpaired": "\ud800"})
+        {"('odd', 1)": [1.5], 'unpaired': '?'}
     """
     if depth_max == 0:
         return plain(data)

@@ -242,7 +242,8 @@ def _sinks_of(
         from veredito.record.sinks.parquet import ParquetSink
 
         columns = layout.columns(mask)
-        sinks.append(ParquetSink(table_folder(settings), columns, settings.parquet, worker=worker, disk=disk))
+        outbox = outbox_folder(settings.folder, worker)
+        sinks.append(ParquetSink(table_folder(settings), columns, settings.parquet, outbox=outbox, disk=disk))
     if settings.kafka is not None:
         from veredito.record.sinks.kafka import KafkaSink
 

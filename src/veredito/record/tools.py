@@ -16,6 +16,7 @@ from veredito.record.accounts import SinkAccounts
 from veredito.record.outbox import cursor as cursors
 from veredito.record.outbox.cursor import Cursor
 from veredito.record.outbox.disk import Disk
+from veredito.record.outbox.identity import identity
 from veredito.record.outbox.lock import lock_folder
 from veredito.record.outbox.recovery import Damage, Walk, inspect, recover, walks
 from veredito.record.outbox.segments import list_segments
@@ -211,7 +212,8 @@ def _repair(outbox: Path, table: Path) -> list[str]:
             cursors.load(sink, outbox)
         except RecordError:
             # A file of the table that began before the oldest record was confirmed, or that would be here.
-            confirmed = [file.next for file in parquet.list_files(table, outbox.name) if file.first < oldest]
+            files = parquet.list_files(table, identity(outbox, disk))
+            confirmed = [file.next for file in files if file.first < oldest]
             start = max([oldest, *confirmed]) if sink == parquet.ParquetSink.name else oldest
             cursors.save(Cursor(sink=sink, sequence=start, before=start), outbox, disk)
             done.append(f"outbox {outbox.name}: sink {sink} begins again at record {start}")

@@ -19,6 +19,7 @@ from veredito.sources.secrets import from_environment
 log = logging.getLogger("veredito.sources")
 
 KEY = "{key}"
+_ELSEWHERE = {"", ".", ".."}  # as a part of a path these name something other than a key
 
 
 class HttpSettings(ResilienceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -115,7 +116,8 @@ class HttpSource:
             What the JSON says; `None` where the service answers 404: it knows of no such key.
 
         Raises:
-            SourceError: no connection, no answer in time, another status, too long a body, or no JSON.
+            SourceError: no connection, no answer in time, another status, too long a body, no JSON, or a key
+                that would name another place (empty, or dots).
         """
         import aiohttp
 
@@ -140,7 +142,10 @@ class HttpSource:
     def _url(self, key: object) -> Any:
         import yarl
 
-        text = self._before + (quote(str(key), safe="") + self._after if self._keyed else "")
+        quoted = quote(str(key), safe="")
+        if self._keyed and quoted in _ELSEWHERE:
+            raise SourceError(f"source '{self.name}' cannot be asked for such a key")
+        text = self._before + (quoted + self._after if self._keyed else "")
         return yarl.URL(text, encoded=True)
 
     async def _body(self, response: Any) -> bytes:

@@ -26,6 +26,7 @@ _STATES = {
     "cached": ("#dcfce7", "#16a34a"),
 }
 _CRITICAL = "#be123c"
+_STROKES = {"plain": ("#6b7280", 1.2), "implied": ("#d5d9e0", 1.0), "critical": (_CRITICAL, 2.4)}
 _LEGEND = ("input", "value", "pure", "effect", "branch")
 
 
@@ -59,8 +60,16 @@ def _head(width: float, height: float) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}" '
         f'font-family="Helvetica, Arial, sans-serif"><rect width="100%" height="100%" fill="#ffffff"/>'
-        f'<defs><marker id="to" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="9" markerHeight="9" orient="auto">'
-        f'<path d="M0,0.5 L8,4 L0,7.5 z" fill="context-stroke"/></marker></defs>'
+        f"<defs>{''.join(map(_arrow, _STROKES))}</defs>"
+    )
+
+
+def _arrow(stroke: str) -> str:
+    """An arrow's head in a line's colour; one for each, because few renderers know `context-stroke`."""
+    return (
+        f'<marker id="to-{stroke}" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" '
+        f'markerWidth="9" markerHeight="9" orient="auto">'
+        f'<path d="M0,0.5 L8,4 L0,7.5 z" fill="{_STROKES[stroke][0]}"/></marker>'
     )
 
 
@@ -97,19 +106,24 @@ def _line(line: Line, sizes: dict[str, tuple[float, float]], placed: Placed, por
     between = [(x + _MARGIN, y + _MARGIN) for x, y in placed.ways[line.start, line.end]]
     curves = (_curve(one, two) for one, two in itertools.pairwise([start, *between, end]))
     path = f"M{start[0]:.1f},{start[1]:.1f}" + "".join(curves)
-    colour, width = (
-        (_CRITICAL, 2.4) if line.critical else ("#d5d9e0", 1.0) if line.implied else ("#6b7280", 1.2)
-    )
+    stroke = "critical" if line.critical else "implied" if line.implied else "plain"
+    colour, width = _STROKES[stroke]
     dash = ' stroke-dasharray="5 4"' if line.label and line.label != "when" else ""
     texts = [
-        f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{width}"{dash} marker-end="url(#to)"/>'
+        f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{width}"{dash} marker-end="url(#to-{stroke})"/>'
     ]
     if line.label:
-        texts.append(
-            f'<text x="{x2 + _MARGIN - 9:.1f}" y="{end[1] + 3:.1f}" font-size="9.5" text-anchor="end" '
-            f'fill="#6d28d9" stroke="#ffffff" stroke-width="4" paint-order="stroke">{escape(line.label)}</text>'
-        )
+        texts += _words(line.label, x2 + _MARGIN - 9, end[1] + 3)
     return texts
+
+
+def _words(label: str, x: float, y: float) -> list[str]:
+    """A line's words, on a halo of their own: not every renderer knows `paint-order`."""
+    place = f'x="{x:.1f}" y="{y:.1f}" font-size="9.5" text-anchor="end"'
+    return [
+        f'<text {place} stroke="#ffffff" stroke-width="4" aria-hidden="true">{escape(label)}</text>',
+        f'<text {place} fill="#6d28d9">{escape(label)}</text>',
+    ]
 
 
 def _curve(one: tuple[float, float], two: tuple[float, float]) -> str:

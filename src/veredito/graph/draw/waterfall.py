@@ -36,7 +36,7 @@ def waterfall(trace: Trace) -> str:
     end_us = max(trace.finish_us, *(span.finish_us or 0.0 for span in ran), 1.0)
     scale = _CHART / end_us
     width, height = (
-        2 * _MARGIN + _LABEL + _CHART + 150,
+        2 * _MARGIN + _LABEL + _CHART + _words_px(ran, scale),
         _TOP + _ROW * (len(ran) + (2 if skipped else 1)) + _MARGIN,
     )
     head = (
@@ -104,14 +104,25 @@ def _bar(span: Span, row: int, scale: float, *, critical: bool) -> str:
     )
     border = f' stroke="{_CRITICAL}" stroke-width="1.6"' if critical else ""
     weight = f' font-weight="bold" fill="{_CRITICAL}"' if critical else ' fill="#111827"'
-    told = duration(finish - start) + ("" if span.outcome.kind == "fresh" else f"  {span.outcome}")
-    told += f"  {span.outcome.attempts} attempts" if span.outcome.attempts > 1 else ""
     inset = 3.0 if span.kind not in _BRANCHES else 7.0  # a branch waits for others: a thin bar says so
     return (
         f'<text x="{_MARGIN + _LABEL - 8:.1f}" y="{y + 13:.1f}" font-size="11" text-anchor="end"{weight}>{escape(span.node)}</text>'
         f'<rect x="{x:.1f}" y="{y + inset:.1f}" width="{width:.1f}" height="{_ROW - 1 - 2 * inset:.1f}" rx="2" fill="{colour}"{border}/>'
-        f'<text x="{x + width + 5:.1f}" y="{y + 13:.1f}" font-size="9" fill="#4b5563">{escape(told)}</text>'
+        f'<text x="{x + width + 5:.1f}" y="{y + 13:.1f}" font-size="9" fill="#4b5563">{escape(_told(span))}</text>'
     )
+
+
+def _told(span: Span) -> str:
+    """How long a node took and what it came to, beside its bar."""
+    words = duration((span.finish_us or 0.0) - (span.start_us or 0.0))
+    words += "" if span.outcome.kind == "fresh" else f"  {span.outcome}"
+    return words + (f"  {span.outcome.attempts} attempts" if span.outcome.attempts > 1 else "")
+
+
+def _words_px(spans: list[Span], scale: float) -> float:
+    """How far the words beside the bars reach beyond the chart."""
+    ends = ((span.finish_us or 0.0) * scale + 5 + 5.2 * len(_told(span)) for span in spans)
+    return max([end - _CHART for end in ends] + [30.0])
 
 
 def _deadline(trace: Trace, scale: float, end_us: float, height: float) -> list[str]:

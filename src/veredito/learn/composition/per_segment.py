@@ -20,7 +20,7 @@ from veredito.learn.encoding.categories import counted, keys_of, need_categories
 from veredito.learn.held_out import Split
 from veredito.learn.learner import Fitted, Learner
 from veredito.learn.lookup import Lookup
-from veredito.learn.models.model_step import class_name
+from veredito.learn.models.model_learner import class_name
 from veredito.learn.preview import Preview
 from veredito.learn.step import fitted
 

@@ -15,7 +15,7 @@ from veredito.learn.encoding.categories import counted, keys_of, need_categories
 from veredito.learn.kernels import in_order
 from veredito.learn.learner import Fit, Learner, names_of, settle
 from veredito.learn.lookup import Lookup
-from veredito.learn.models.model_step import class_name
+from veredito.learn.models.model_learner import class_name
 from veredito.learn.preview import Preview
 from veredito.learn.step import Step, fitted
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from veredito.errors import LearnerError, Problem
 from veredito.learn.learner import settle
 
-from .model_step import ModelLearner, Training
+from .model_learner import ModelLearner, Training
 
 
 class BoostedLearner(ModelLearner):

@@ -12,11 +12,13 @@ import numpy as np
 
 from veredito.errors import ArtifactError, Problem
 from veredito.learn.block import Matrix
+from veredito.learn.engines.catboost import for_few_rows
 from veredito.learn.step import fitted
 
 from .boosted import BoostedLearner
 from .libraries import asking, library
-from .model_step import ModelStep, Predict, Training
+from .model_learner import Training
+from .model_step import Explain, ModelStep, Predict
 
 _MISSING, _UNSEEN = "\0missing", "\0unseen"
 """What CatBoost is given for a text that is missing, which it refuses, and for one that has no code."""
@@ -58,8 +60,14 @@ class CatBoost(ModelStep, kind="catboost"):
         return super().log_state | {"trees": self.booster.tree_count_, "importance": weights}
 
     def engines(self) -> dict[str, Callable[[], Predict]]:
-        """The library's own call."""
-        return {"native": self._native}
+        """The library's own call; and for few rows its trees in numpy, where all features are numbers."""
+        native: dict[str, Callable[[], Predict]] = {"native": self._native}
+        return native if self.categories else native | {"numpy": self._numpy}
+
+    def _numpy(self) -> Predict:
+        text = _saved(self.booster, "json")
+        few: Predict = for_few_rows(text, self.answer, self._native())
+        return few
 
     def _native(self) -> Predict:
         model, answer, binary = self.booster, self.answer, len(self.outputs) == 1
@@ -71,6 +79,22 @@ class CatBoost(ModelStep, kind="catboost"):
             return found[:, 1] if binary and found.ndim == 2 else found
 
         return predict
+
+    def explainer(self) -> Explain:
+        """CatBoost's own SHAP values."""
+        catboost, model, outputs = _library(), self.booster, len(self.outputs)
+        rows, order = Rows(self.features, self.categories), in_order(self.features, self.categories)
+
+        def explain(features: Matrix) -> Matrix:
+            if not len(features):
+                return np.empty((0, outputs, len(order) + 1))
+            found = model.get_feature_importance(catboost.Pool(rows(features)), type="ShapValues")
+            out = np.reshape(found, (len(features), outputs, len(order) + 1))
+            back = out.copy()
+            back[:, :, order] = out[:, :, :-1]
+            return back
+
+        return explain
 
 
 def in_order(features: Sequence[str], categories: Mapping[str, Any]) -> list[int]:
@@ -131,17 +155,17 @@ class _CatBoost(BoostedLearner):
             )
         answer = "RawFormulaVal" if self.task == "regression" else "Probability"
         outputs, categories = self.outputs(training), dict(training.categories)
-        return CatBoost(training.features, outputs, "native", categories, answer, _saved(model))
+        return CatBoost(training.features, outputs, "native", categories, answer, _saved(model, "cbm"))
 
 
 def _pool(catboost: Any, rows: Rows, training: Training) -> Any:
     return catboost.Pool(rows(training.matrix), label=training.target, weight=training.weights)
 
 
-def _saved(model: Any) -> bytes:
+def _saved(model: Any, form: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.cbm"
-        model.save_model(str(path), format="cbm")
+        path = Path(folder) / "model"
+        model.save_model(str(path), format=form)
         return path.read_bytes()
 
 

@@ -24,9 +24,8 @@ from veredito.learn.learner import settle
 from veredito.learn.step import fitted
 
 from .libraries import asking, library
-from .model_step import ModelLearner, ModelStep, Predict, Training
-
-_FLOAT32_MAX = float(np.finfo(np.float32).max)
+from .model_learner import ModelLearner, Training
+from .model_step import FLOAT32_MAX, ModelStep, Predict
 
 
 def _library() -> Any:
@@ -84,7 +83,7 @@ def _of_finite_rows(network: Callable[[NDArray[np.float32]], NDArray[Any]], widt
     """A network on the rows that are numbers throughout: a layer may turn what is missing into an answer."""
 
     def predict(features: Matrix) -> Matrix:
-        known = (np.abs(features) <= _FLOAT32_MAX).all(axis=1)  # false for NaN too
+        known = (np.abs(features) <= FLOAT32_MAX).all(axis=1)  # false for NaN too
         if known.all():
             return network(features.astype(np.float32)).astype(np.float64)
         out = np.full((len(features), width), np.nan)

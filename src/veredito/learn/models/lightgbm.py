@@ -7,13 +7,16 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, ClassVar
 
+import numpy as np
+
 from veredito.errors import LearnerError, Problem, did_you_mean
 from veredito.learn.engines.lightgbm import CBooster, known_parameters
 from veredito.learn.step import fitted
 
 from .boosted import BoostedLearner
 from .libraries import library
-from .model_step import ModelStep, Predict, Training
+from .model_learner import Training
+from .model_step import Explain, ModelStep, Predict
 
 
 def _library() -> Any:
@@ -42,6 +45,11 @@ class LightGBM(ModelStep, kind="lightgbm"):
     def engines(self) -> dict[str, Callable[[], Predict]]:
         """The library's own call, and the same through C: bit for bit, without preparing each call."""
         return {"native": lambda: self.booster.predict, "c": lambda: CBooster(self.text).predict}
+
+    def explainer(self) -> Explain:
+        """LightGBM's own tree SHAP (Lundberg et al., 2018)."""
+        booster, shape = self.booster, (-1, len(self.outputs), len(self.features) + 1)
+        return lambda features: np.reshape(booster.predict(features, pred_contrib=True), shape)
 
     def split_points(self) -> list[tuple[int, float]]:
         """The thresholds of all trees."""

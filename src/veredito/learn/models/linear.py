@@ -20,7 +20,8 @@ from veredito.learn.learner import settle
 from veredito.learn.step import fitted
 
 from .libraries import asking, library
-from .model_step import ModelLearner, ModelStep, Predict, Training
+from .model_learner import ModelLearner, Training
+from .model_step import Explain, ModelStep, Predict
 
 
 class Linear(ModelStep, kind="linear"):
@@ -41,6 +42,19 @@ class Linear(ModelStep, kind="linear"):
     def engines(self) -> dict[str, Callable[[], Predict]]:
         """Numpy, and nothing else."""
         return {"native": lambda: self.answer}
+
+    def explainer(self) -> Explain:
+        """Coefficient times distance from the training mean."""
+        expected = (self.coefficients * self.means).sum(axis=1) + self.intercepts
+
+        def explain(features: Matrix) -> Matrix:
+            out = np.empty((len(features), len(expected), len(self.features) + 1))
+            with np.errstate(invalid="ignore", over="ignore"):
+                np.multiply(self.coefficients, (features - self.means)[:, None, :], out=out[:, :, :-1])
+            out[:, :, -1] = expected
+            return out
+
+        return explain
 
     @cached_property
     def _link(self) -> Callable[[Matrix], Matrix]:
@@ -132,7 +146,7 @@ class logistic_regression(_LinearLearner):
         >>> import polars as pl
         >>> table = pl.DataFrame({"x": [0.0, 1.0, 2.0, 3.0], "y": [0, 0, 1, 1]})
         >>> step, scored, log = logistic_regression(["x"], target="y")(table)
-        >>> step(pl.DataFrame({"x": [1.5, None]}))["prediction"].round(6).to_list()
+        >>> step(pl.DataFrame({"x": [1.5, None]}))["prediction"].round(3).to_list()
         [0.5, None]
     """
 

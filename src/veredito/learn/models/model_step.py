@@ -1,36 +1,39 @@
-"""What all models share: features to a float64 matrix, a matrix to predictions.
+"""What all models share when they are fitted: features to a float64 matrix, a matrix to predictions.
 
-A `ModelStep` is a fitted model of any library. It names its features and outputs, codes its text features,
-and gives one or more engines: ways to compute the same predictions, of which one is chosen when the model is
-saved. A `ModelLearner` prepares the training matrix, and leaves the fitting to the library.
-
-To add a library: a `ModelStep` with its state as fields and with `engines`, and a `ModelLearner` with
-`fit_model`.
+A `ModelStep` is a fitted model of any library. It names its features and outputs, codes its text features, and
+gives one or more engines: ways to compute the same predictions, of which one is chosen when the model is saved.
+On demand it says what each feature contributed to a prediction, by its library's own exact method.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import polars as pl
 
 from veredito.errors import LearnerError, Problem, did_you_mean
-from veredito.learn.arrays import ROWS_AT_ONCE, Want, array, column, matrix, slices, want_of
+from veredito.learn.arrays import ROWS_AT_ONCE, Want, canonical, column, matrix, slices
 from veredito.learn.block import Block, Kernel, Layout, Matrix, columns
-from veredito.learn.held_out import HeldOut, Split
+from veredito.learn.frames import adopt
 from veredito.learn.kernels import in_order
-from veredito.learn.learner import Fit, Learner, names_of, settle
 from veredito.learn.lookup import Lookup
-from veredito.learn.preview import Preview
-from veredito.learn.step import Step, fitted
+from veredito.learn.step import Step, column_problems, fitted
 
 Predict: TypeAlias = Callable[[Matrix], Matrix]
 """Features, float64, shape (rows, features), NaN as missing, to predictions, (rows,) or (rows, outputs)."""
+
+Explain: TypeAlias = Callable[[Matrix], Matrix]
+"""Features to contributions, shape (rows, outputs, features + 1): the last is what no feature contributed."""
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+"""Where an infinity goes in trees that refuse one: beyond every threshold."""
+
+EXPECTED = "expected_score"
+"""The column of contributions that belongs to no feature: the score of a row about which nothing is known."""
 
 
 class ModelStep(Step):
@@ -120,221 +123,84 @@ class ModelStep(Step):
 
     def bind(self, layout: Layout) -> Kernel:
         """Codes of the texts, then the engine on a view of the block: a copy only where features are apart."""
-        inner = layout.fork()
-        coded = [
-            self.codes[name].kernel(layout.text_at(name), inner.number(name)) for name in self.categories
-        ]
-        source = columns([inner.number_at(name) for name in self.features])
-        slots = [layout.number(name) for name in self.outputs]
-        target = columns(slots) if len(slots) > 1 else slots[0]
-        more = (len(slots),) if len(slots) > 1 else ()
-        predict, as_array = self.predict, np.asarray
+        coding, source = self.features_in(layout)
+        target = columns([layout.number(name) for name in self.outputs])
+        predict, width = self.predict, len(self.outputs)
 
         def kernel(block: Block) -> None:
             numbers = block.numbers
             # The rows are in the shape so that an answer of the wrong length fails, and never broadcasts.
-            numbers[:, target] = as_array(predict(numbers[:, source])).reshape(numbers.shape[0], *more)
+            numbers[:, target] = np.reshape(predict(numbers[:, source]), (numbers.shape[0], width))
 
-        return in_order([*coded, kernel])
+        return in_order([coding, kernel])
+
+    def features_in(self, layout: Layout) -> tuple[Kernel, Any]:
+        """A kernel that codes the texts of a block, and which of its columns are the features then."""
+        inner = layout.fork()
+        coded = [
+            self.codes[name].kernel(layout.text_at(name), inner.number(name)) for name in self.categories
+        ]
+        return in_order(coded), columns([inner.number_at(name) for name in self.features])
+
+    def explainer(self) -> Explain:
+        """The library's own exact method of contributions, made ready.
+
+        Raises:
+            LearnerError: the library has none.
+        """
+        hint = "explain a linear model, LightGBM, XGBoost or CatBoost"
+        what = "has no exact method that says what each feature contributed"
+        raise LearnerError(Problem(f"step '{self.kind}'", what, hint=hint))
+
+    @cached_property
+    def explain(self) -> Explain:
+        """The explainer, made once.
+
+        Raises:
+            LearnerError: the library has none.
+        """
+        return self.explainer()
+
+    def contributions(self, table: Any, output: str | None = None) -> pl.DataFrame:
+        """What each feature contributed to the score of each row.
+
+        They add up to the score before it becomes a probability: the log-odds of class 1, the logarithm of a
+        class's share up to a constant, or the number that is predicted.
+
+        Args:
+            table: a Polars or a pandas `DataFrame`.
+            output: which of several outputs is explained.
+
+        Returns:
+            One column a feature, and ``expected_score``; one row a row.
+
+        Raises:
+            LearnerError: the library has no exact method, a column is missing, or no such output.
+        """
+        place = f"step '{self.kind}'"
+        frame, _ = adopt(table, place)
+        if problems := column_problems(place, frame.schema, self.needs):
+            raise LearnerError(problems)
+        at = self.output_at(output)
+        rows = self.matrix(canonical(frame, dict(self.needs)))
+        parts = [self.explain(rows[part])[:, at] for part in slices(len(rows), ROWS_AT_ONCE)]
+        found = np.concatenate(parts) if parts else np.empty((0, len(self.features) + 1))
+        return pl.DataFrame(found, schema=[*self.features, EXPECTED], orient="row")
+
+    def output_at(self, output: str | None) -> int:
+        """The place of an output among the outputs; where there is one, it need not be named.
+
+        Raises:
+            LearnerError: there is no such output, or none is named and there are several.
+        """
+        if output is None and len(self.outputs) == 1:
+            return 0
+        if output not in self.outputs:
+            what = f"no output is named '{output}'" if output else "has several outputs: say which"
+            hint = did_you_mean(output or "", self.outputs)
+            raise LearnerError(Problem(f"step '{self.kind}'", what, self.outputs, hint))
+        return self.outputs.index(output)
 
     def unseen(self, series: pl.Series) -> int:
         """How many texts of a text feature have no code."""
         return self.codes[series.name].unseen_in(series) if series.name in self.codes else 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Training:
-    """What a library is given to fit.
-
-    Args:
-        features: names, in the order of the matrix.
-        matrix: float64, shape (rows, features), NaN as missing, text features as codes.
-        target: float64, shape (rows,); classes as 0, 1, ….
-        weights: float64, shape (rows,), or none.
-        categories: the texts of each text feature, in the order of their codes.
-        classes: what the classes were called, in the order of their numbers; empty for regression.
-    """
-
-    features: tuple[str, ...]
-    matrix: Matrix
-    target: Matrix
-    weights: Matrix | None
-    categories: Mapping[str, tuple[str, ...]]
-    classes: tuple[str, ...]
-
-    @property
-    def categorical(self) -> list[int]:
-        """Which columns of the matrix are codes."""
-        return [i for i, name in enumerate(self.features) if name in self.categories]
-
-
-class ModelLearner(Learner):
-    """A learner that fits a model.
-
-    Args:
-        features: what the model reads; text columns are coded, where the library takes categories.
-        target: what it learns to predict: 0 and 1, or one of several classes, or a number.
-        weight: a column of weights, if rows do not count alike.
-        validation: held-out rows to watch while fitting, for libraries that stop early.
-        into: the prediction's column; with several classes, one ``<into>_<class>`` each.
-    """
-
-    features: Sequence[str]
-    _: dataclasses.KW_ONLY
-    target: str
-    weight: str | None = None
-    validation: HeldOut | None = None
-    into: str = "prediction"
-
-    task: ClassVar[Literal["classification", "regression"]]
-    takes_text: ClassVar[bool] = True
-    takes_missing: ClassVar[bool] = True
-    takes_validation: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        features = names_of(self.kind, "features", self.features)
-        settle(self, features=features)
-        problems = [
-            Problem(self.kind, f"'{name}' is a feature and the {role}", hint="take it out of the features")
-            for name, role in ((self.target, "target"), (self.weight, "weight"))
-            if name in features
-        ]
-        if self.validation is not None and not self.takes_validation:
-            problems.append(
-                Problem(self.kind, "does not watch validation rows", hint="leave 'validation' out")
-            )
-        if problems:
-            raise LearnerError(problems)
-
-    @abstractmethod
-    def fit_model(self, training: Training, validation: Training | None) -> ModelStep:
-        """Fit the library's model, and make a step of it; `outputs(training)` names what it writes."""
-
-    def held_parts(self) -> frozenset[HeldOut]:
-        """The rows it is fitted on, and those it watches."""
-        return super().held_parts() | (
-            frozenset() if self.validation is None else frozenset({self.validation})
-        )
-
-    def check(self, preview: Preview) -> None:
-        """The features must be numbers, or texts where the library takes them; the target must vary."""
-        for name in self.features:
-            kind = preview.columns.get(name, "number")
-            preview.need([name], kind if kind == "text" and self.takes_text else "number", values=True)
-        if self.weight:
-            preview.need([self.weight], "number", values=True)
-        preview.need([self.target], "number" if self.task == "regression" else "any")
-        preview.need_target(self.target)
-        preview.make(self._expected(preview))
-
-    def _expected(self, preview: Preview) -> tuple[str, ...]:
-        """The outputs; with a target that is not known yet, any class names."""
-        classes = preview.classes(self.target) if self.task == "classification" else ()
-        if classes is None:
-            preview.make_some(f"{self.into}_")
-            return (self.into,)
-        return output_names(self.into, [class_name(value) for value in classes])
-
-    def outputs(self, training: Training) -> tuple[str, ...]:
-        """The columns that the model writes."""
-        return output_names(self.into, training.classes)
-
-    def train(self, table: pl.DataFrame, split: Split) -> Any:
-        """Fit on its own rows, with the validation rows beside them."""
-        if self.validation is None:
-            return super().train(table, split)
-        watched = table.filter(pl.Series(split.parts[self.validation]))
-        return super().train(table, dataclasses.replace(split, watched=watched))
-
-    def fit_beside(self, table: pl.DataFrame, split: Split) -> Fit:
-        """Fit with the rows to watch."""
-        categories = self._categories(table)
-        classes = self._classes(table)
-        training = self._training(table, categories, classes)
-        watched = None if split.watched is None else self._training(split.watched, categories, classes)
-        if not self.takes_missing:
-            self._refuse_missing(training)
-        return Fit(self.fit_model(training, watched), extra={"classes": classes})
-
-    def fit(self, table: pl.DataFrame) -> Fit:
-        """Fit on every row."""
-        return self.fit_beside(table, Split(None, {}))
-
-    def _categories(self, table: pl.DataFrame) -> dict[str, tuple[str, ...]]:
-        texts = [name for name in self.features if want_of(table.schema[name]) == "text"]
-        return {name: tuple(table[name].drop_nulls().unique().sort().to_list()) for name in texts}
-
-    def _classes(self, table: pl.DataFrame) -> tuple[str, ...]:
-        if self.task == "regression":
-            return ()
-        found = table[self.target].drop_nulls().unique().sort()
-        if found.len() == 1:
-            hint = "train on rows with more than one outcome"
-            raise LearnerError(Problem(self.kind, f"target '{self.target}' is constant", hint=hint))
-        return class_names(found)
-
-    def _training(
-        self, table: pl.DataFrame, categories: Mapping[str, tuple[str, ...]], classes: tuple[str, ...]
-    ) -> Training:
-        if table[self.target].null_count():
-            hint = "drop the rows without an outcome"
-            raise LearnerError(
-                Problem(self.kind, f"target '{self.target}' is missing in some rows", hint=hint)
-            )
-        coded = [_coded(table[name], categories.get(name)) for name in self.features]
-        features = matrix(pl.DataFrame(coded, height=table.height), self.features)
-        weights = array(table[self.weight]) if self.weight else None
-        return Training(
-            tuple(self.features), features, self._numbered(table, classes), weights, categories, classes
-        )
-
-    def _numbered(self, table: pl.DataFrame, classes: tuple[str, ...]) -> Matrix:
-        target = table[self.target]
-        if not classes:
-            return array(target)
-        distinct = target.unique().sort()
-        unknown = [name for name in class_names(distinct) if name not in classes]
-        if unknown:
-            what = f"target '{self.target}' has a class in the validation rows alone: {', '.join(unknown)}"
-            raise LearnerError(Problem(self.kind, what, classes))
-        codes = pl.Series([classes.index(name) for name in class_names(distinct)], dtype=pl.Float64)
-        return target.replace_strict(distinct, codes, return_dtype=pl.Float64).to_numpy()
-
-    def _refuse_missing(self, training: Training) -> None:
-        missing: Any = np.isnan(training.matrix).any(axis=0)
-        problems = [
-            Problem(
-                self.kind,
-                f"feature '{name}' has missing values, which this model cannot take",
-                hint="impute it first",
-            )
-            for name, found in zip(training.features, missing.tolist(), strict=True)
-            if found
-        ]
-        if problems:
-            raise LearnerError(problems)
-
-
-def _coded(series: pl.Series, texts: tuple[str, ...] | None) -> pl.Series:
-    if texts is None:
-        return series
-    return Lookup(texts, np.arange(len(texts), dtype=float), unseen=float(len(texts))).series(series)
-
-
-def class_name(value: Any) -> str:
-    """What a class is called: whole numbers and booleans without a point."""
-    return (
-        str(int(value))
-        if isinstance(value, bool) or (isinstance(value, float) and value.is_integer())
-        else str(value)
-    )
-
-
-def class_names(distinct: pl.Series) -> tuple[str, ...]:
-    """The names of sorted distinct targets."""
-    return tuple(class_name(value) for value in distinct.to_list())
-
-
-def output_names(into: str, classes: Sequence[str]) -> tuple[str, ...]:
-    """One column for a number or for two classes, one a class for more."""
-    return (into,) if len(classes) <= 2 else tuple(f"{into}_{name}" for name in classes)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
+import numpy as np
+
 from veredito.errors import ArtifactError, Problem
+from veredito.learn.block import Matrix
+from veredito.learn.engines.xgboost import in_onnx
 from veredito.learn.step import fitted
 
 from .boosted import BoostedLearner
 from .libraries import asking, library, refusing
-from .model_step import ModelStep, Predict, Training
+from .model_learner import Training
+from .model_step import FLOAT32_MAX, Explain, ModelStep, Predict
 
 
 def _library() -> Any:
@@ -44,8 +50,37 @@ class XGBoost(ModelStep, kind="xgboost"):
         return super().log_state | {"trees": self.booster.num_boosted_rounds(), "gain": gained}
 
     def engines(self) -> dict[str, Callable[[], Predict]]:
-        """The library's own call on a matrix."""
-        return {"native": lambda: self.booster.inplace_predict}
+        """The library's own call on a matrix; and its trees in ONNX Runtime, where none splits by categories."""
+        native: dict[str, Callable[[], Predict]] = {"native": lambda: self.booster.inplace_predict}
+        return native if self.categories else native | {"onnx": lambda: in_onnx(self.text)}
+
+    def split_points(self) -> list[tuple[int, float]]:
+        """The thresholds of all trees."""
+        booster = json.loads(self.text)["learner"]["gradient_booster"]
+        trees = booster["model"]["trees"] if booster["name"] == "gbtree" else []
+        return [
+            (feature, threshold)
+            for tree in trees
+            for feature, threshold, left in zip(
+                tree["split_indices"], tree["split_conditions"], tree["left_children"], strict=True
+            )
+            if left >= 0
+        ]
+
+    def explainer(self) -> Explain:
+        """XGBoost's own tree SHAP (Lundberg et al., 2018)."""
+        xgboost, booster = _library(), self.booster
+        kinds = _kinds(self.features, self.categories)
+        shape = (-1, len(self.outputs), len(self.features) + 1)
+
+        def explain(features: Matrix) -> Matrix:
+            # It refuses infinities here, though not when it predicts; the greatest float32 goes the same way.
+            rows = xgboost.DMatrix(
+                np.clip(features, -FLOAT32_MAX, FLOAT32_MAX), feature_types=kinds, enable_categorical=True
+            )
+            return np.reshape(booster.predict(rows, pred_contribs=True), shape).astype(np.float64)
+
+        return explain
 
 
 class _XGBoost(BoostedLearner):
@@ -78,14 +113,17 @@ class _XGBoost(BoostedLearner):
 
 
 def _matrix(xgboost: Any, training: Training) -> Any:
-    kinds = ["c" if name in training.categories else "q" for name in training.features]
     return xgboost.DMatrix(
         training.matrix,
         label=training.target,
         weight=training.weights,
-        feature_types=kinds,
+        feature_types=_kinds(training.features, training.categories),
         enable_categorical=True,
     )
+
+
+def _kinds(features: Sequence[str], categories: Mapping[str, Any]) -> list[str]:
+    return ["c" if name in categories else "q" for name in features]
 
 
 class xgboost_classifier(_XGBoost):

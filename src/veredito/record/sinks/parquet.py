@@ -9,59 +9,59 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from veredito.errors import RecordError
 from veredito.record.layout import Column
 from veredito.record.outbox.disk import Disk
 from veredito.record.outbox.frames import Entry
+from veredito.record.outbox.identity import identity
 from veredito.record.outbox.reader import Batch
-from veredito.record.record import DecisionRecord, decode
 from veredito.record.settings import ParquetSettings
 from veredito.record.sinks import tables
+from veredito.record.sinks.rows import Row, RowReader
 from veredito.record.sinks.sink import Delivery, Gathering
 from veredito.types import Clock, SystemClock
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-_COMPACTED_ROWS_MAX = 500_000  # rows of a compacted file; bounds the memory of making one
+_COMPACTED_ROWS_MAX = 500_000  # of a compacted file; bounds the ids held while it is made
+_COMPACTED_BYTES_MAX = 2**30  # of its rows, as they are in memory; bounds the time that takes
 _GRACE_SECONDS = 300.0  # an hour is over for compaction when so much of the next has passed
+_AGAIN_SECONDS = 600.0  # after an hour could not be compacted
 log = logging.getLogger("veredito.record")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, order=True)
 class Covered:
-    """A file of the table: which worker's records from `first` up to `next` it may hold."""
+    """A file of the table: which outbox's records from `first` up to `next` it may hold."""
 
     first: int
     next: int
-    worker: str
+    outbox: str
     path: Path
 
     @classmethod
     def at(cls, path: Path) -> Covered | None:
         """What a file's name says; `None` for a file that is not ours."""
-        worker, _, numbers = path.stem.partition("-")
+        outbox, _, numbers = path.stem.partition("-")
         first, _, following = numbers.partition("-")
         if not (first.isdigit() and following.isdigit()):
             return None
-        return cls(int(first), int(following), worker, path)
+        return cls(int(first), int(following), outbox, path)
 
     def within(self, other: Covered) -> bool:
         """Whether another file of the partition was made from this one."""
         return self != other and other.first <= self.first and self.next <= other.next
 
 
-def list_files(folder: Path, worker: str) -> list[Covered]:
-    """A worker's files in a folder and the partitions inside, in order."""
+def list_files(folder: Path, outbox: str) -> list[Covered]:
+    """An outbox's files in a folder and the partitions inside, in order."""
     found = (Covered.at(path) for path in folder.rglob("*.parquet"))
-    return sorted(file for file in found if file is not None and file.worker == worker)
+    return sorted(file for file in found if file is not None and file.outbox == outbox)
 
 
 def remains_of(files: Iterable[Covered], sequence: int) -> list[Covered]:
@@ -82,7 +82,7 @@ class ParquetSink:
         folder: of the table.
         columns: what to read off a record.
         settings: sizes and times.
-        worker: which outbox this is; a table may be written by several.
+        outbox: the folder of the outbox that feeds it; a table may be written from several.
         disk: the file operations.
         clock: tells when an hour is over.
     """
@@ -95,75 +95,86 @@ class ParquetSink:
         columns: list[Column],
         settings: ParquetSettings,
         *,
-        worker: str = "0",
+        outbox: Path,
         disk: Disk | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._folder, self._columns, self._settings = folder, columns, settings
-        self._worker, self._disk, self._clock = worker, disk or Disk(), clock or SystemClock()
-        self._written: set[Path] = set()  # partitions that may hold more than one file
-        self._next = 0
+        self._folder, self._reader, self._settings = folder, RowReader(columns), settings
+        self._outbox, self._disk, self._clock = outbox, disk or Disk(), clock or SystemClock()
+        self._identity = ""
+        self._written: dict[Path, float] = {}  # partitions that may hold several files; not looked at before
         self.gathering = Gathering(settings.rows_max, seconds=settings.gather_seconds)
 
     def open(self, sequence: int, stopping: threading.Event) -> None:  # noqa: ARG002 - a local disk has no long waits
         """Remove what a crash left."""
+        self._identity = identity(self._outbox, self._disk)
         self._disk.make_folder(self._folder)
-        for temporary in self._folder.rglob(f".{self._worker}-*.tmp"):
+        for temporary in self._folder.rglob(f".{self._identity}-*.tmp"):
             self._disk.remove(temporary)
-        files = list_files(self._folder, self._worker)
+        files = list_files(self._folder, self._identity)
         remains = remains_of(files, sequence)
         for file in remains:
             self._disk.remove(file.path)
         for folder in {file.path.parent for file in remains}:
             self._disk.sync_folder(folder)
-        self._written = {file.path.parent for file in files}
-        self._next = sequence
+        self._written = {file.path.parent: 0.0 for file in files}
 
     def deliver(self, batch: Batch) -> Delivery:
         """Write one file for each hour that the batch touches."""
-        rows: dict[Path, list[tuple[DecisionRecord, bytes]]] = defaultdict(list)
+        hours: dict[int, list[Row]] = defaultdict(list)
         seen: set[str] = set()
         rejected: list[tuple[Entry, str]] = []
         for entry in batch.entries:
             try:
-                record = decode(entry.payload)
+                row = self._reader.read(entry.payload)
             except RecordError as error:
                 rejected.append((entry, str(error)))
                 continue
-            if record.decision_id not in seen:
-                seen.add(record.decision_id)
-                rows[self._partition(record)].append((record, entry.payload))
-        for folder, part in rows.items():
-            self._write(tables.table_of(part, self._columns), self._path(folder, batch.first, batch.next))
-        self._next = batch.next
+            if row.decision_id not in seen:
+                seen.add(row.decision_id)
+                hours[row.hour].append(row)
+        for hour, rows in hours.items():
+            path = self._path(self._partition(hour), batch.first, batch.next)
+            self._write(path, functools.partial(tables.write, self._reader.table(rows)))
         return Delivery(len(batch.entries) - len(seen) - len(rejected), tuple(rejected))
 
     def tidy(self) -> None:
-        """Make one file of the small ones of an hour that is over."""
+        """Make one file of the small ones of an hour that is over.
+
+        Raises:
+            OSError: the disk fails. The hour is tried again later, other hours before.
+            ValueError: a file cannot be read; likewise.
+        """
         if not self._settings.compact:
             return
-        for folder in sorted(self._written):
-            if self._over(folder):
-                self._compact(folder)
-                self._written.discard(folder)
-                return
+        now = self._clock.time()
+        over = (folder for folder, since in self._written.items() if since <= now and self._over(folder))
+        if (folder := min(over, default=None)) is not None:
+            self._written[folder] = now + _AGAIN_SECONDS
+            self._compact(folder)
+            del self._written[folder]
 
     def close(self) -> None:
         """Nothing is held open between batches."""
 
-    def _partition(self, record: DecisionRecord) -> Path:
-        at = record.answered_at.astimezone(dt.UTC)
+    def _partition(self, hour: int) -> Path:
+        at = dt.datetime.fromtimestamp(3600 * hour, dt.UTC)
         return self._folder / f"date={at:%Y-%m-%d}" / f"hour={at:%H}"
 
     def _path(self, folder: Path, first: int, following: int) -> Path:
-        return folder / f"{self._worker}-{first:020d}-{following:020d}.parquet"
+        return folder / f"{self._identity}-{first:020d}-{following:020d}.parquet"
 
-    def _write(self, table: pa.Table, path: Path) -> None:
+    def _write(self, path: Path, content: Callable[[Path], None]) -> None:
+        """Give a file its name once its content is on the disk; leave nothing of one that failed."""
         self._disk.make_folder(path.parent)
         temporary = path.with_name(f".{path.name}.tmp")
-        tables.write(table, temporary)
-        self._disk.publish(temporary, path)
-        self._written.add(path.parent)
+        try:
+            content(temporary)
+            self._disk.publish(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)  # a full disk is not to be filled with its half
+            raise
+        self._written.setdefault(path.parent, 0.0)
 
     def _over(self, folder: Path) -> bool:
         day, hour = folder.parent.name.partition("=")[2], folder.name.partition("=")[2]
@@ -171,27 +182,30 @@ class ParquetSink:
         return self._clock.time() > begin.timestamp() + 3600 + _GRACE_SECONDS
 
     def _compact(self, folder: Path) -> None:
-        for group in _groups(list_files(folder, self._worker)):
+        for group in _groups(list_files(folder, self._identity)):
             try:
-                table = tables.merged([file.path for file in group])
+                path = self._path(folder, group[0].first, group[-1].next)
+                self._write(path, functools.partial(tables.merge, [file.path for file in group]))
             except tables.DifferentTypesError as error:
                 log.info("files of %s keep their own types: %s", folder, error)
                 continue
-            self._write(table, self._path(folder, group[0].first, group[-1].next))
             for file in group:
-                self._disk.remove(file.path)
+                if (
+                    file.path != path
+                ):  # where an old file could not be removed the last time, it is among them
+                    self._disk.remove(file.path)
             self._disk.sync_folder(folder)
 
 
 def _groups(files: list[Covered]) -> list[list[Covered]]:
     """Neighbouring files whose rows together make a file of bounded size; single ones are left out."""
     groups: list[list[Covered]] = [[]]
-    rows = 0
+    rows = size = 0
     for file in files:
-        more = tables.rows_of(file.path)
-        if groups[-1] and rows + more > _COMPACTED_ROWS_MAX:
+        more_rows, more_bytes = tables.rows_and_bytes_of(file.path)
+        rows, size = rows + more_rows, size + more_bytes
+        if groups[-1] and (rows > _COMPACTED_ROWS_MAX or size > _COMPACTED_BYTES_MAX):
             groups.append([])
-            rows = 0
+            rows, size = more_rows, more_bytes
         groups[-1].append(file)
-        rows += more
     return [group for group in groups if len(group) > 1]
