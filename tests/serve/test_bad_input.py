@@ -107,7 +107,7 @@ def test_json_that_is_made_to_hurt_is_refused(alive, path, body):
     reply = post(alive, path, body)
 
     assert reply.status in {400, 422}
-    assert reply.error["code"] == "invalid_input"
+    assert (reply.json if "/v2/" in path else reply.error)["code"] == "invalid_input"
     assert len(reply.body) < 20_000
 
 
