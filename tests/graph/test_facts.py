@@ -323,7 +323,10 @@ class TestEach:
 
     @pytest.mark.parametrize("empty", [[], None, ()])
     def test_each_over_nothing_is_an_empty_list(self, execute, leaf, empty):
-        assert execute(vg.Graph([vg.value("xs", empty), each_of(leaf, never)]).plan("ys")).value == []
+        assert (
+            execute(vg.Graph([vg.value("xs", empty), each_of(leaf, lambda x: never())]).plan("ys")).value
+            == []
+        )
 
     def test_what_the_function_closes_over_runs_once(self, execute, leaf):
         ys = vg.each("ys", over="xs", function=lambda x, z: x + z)
@@ -517,6 +520,21 @@ class TestTime:
         )
 
         assert execute(g.plan(["quick", "slow"])).value == ("quick", None)
+
+    def test_a_condition_leaves_the_arms_their_time(self, execute):
+        """The budget of what is asked ends so early that what the answer sets going can have its timeout."""
+
+        async def hang():
+            await asyncio.Event().wait()
+
+        asked = vg.Effect("asked", hang, default=True)
+        arm = vg.Effect("arm", lambda: "arm", timeout_ms=60_000)
+        z = vg.choose("z", when=asked, then=arm, otherwise=vg.value("no", 0))
+
+        run = execute(vg.Graph([z]).plan("z", deadline_ms=60_020))
+
+        assert run.value == "arm"
+        assert str(run.outcomes["asked"]) == "default(deadline)"
 
     def test_a_deadline_given_to_the_run_goes_before_the_plans(self, execute):
         plan = vg.Graph([vg.Effect("a", never, default="late")]).plan("a", deadline_ms=60_000)

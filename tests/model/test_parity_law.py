@@ -188,11 +188,11 @@ def test_the_law_holds_for_saved_models_with_the_engines_that_were_chosen(case, 
 
 
 def test_every_kind_of_step_is_under_the_law():
-    """A kind that no case reaches would go unproven."""
+    """A kind that no case reaches would go unproven. What wraps another library's own function is never saved."""
     try:
         reached = {part.kind for name in CASES for part in walk(case_of(name)[0])}
     except MissingExtraError as error:
         pytest.skip(f"not all libraries are here: {error}")
     ours = {kind for kind, cls in step_kinds().items() if cls.__module__.startswith("veredito.")}
 
-    assert ours - reached == set()
+    assert ours - reached == {"foreign"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import types
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from veredito.errors import Problem, listing
 from veredito.graph.nodes import NO_DEFAULT, WORKERS, Effect, Node
@@ -52,7 +53,7 @@ def _unread(name: str, function: object, needs: tuple[str, ...], keywords: int) 
         return
     code = function.__code__
     parameters = code.co_varnames[: code.co_argcount + keywords]
-    read = {step.argval for step in dis.get_instructions(code) if step.opname.startswith("LOAD_")}
+    read = set(_read(code))
     captured = set(code.co_cellvars)
     for parameter in parameters:
         if parameter in needs and parameter not in read | captured:
@@ -61,3 +62,10 @@ def _unread(name: str, function: object, needs: tuple[str, ...], keywords: int) 
                 f"waits for '{parameter}' and never reads it",
                 hint="drop the parameter, and it starts earlier",
             )
+
+
+def _read(code: types.CodeType) -> Iterator[Any]:
+    """The names that code loads; newer Pythons load two in one instruction, and name both."""
+    for step in dis.get_instructions(code):
+        if "LOAD" in step.opname:
+            yield from step.argval if isinstance(step.argval, tuple) else (step.argval,)

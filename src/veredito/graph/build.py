@@ -37,8 +37,13 @@ class Graph:
     """
 
     def __init__(self, nodes: Iterable[Node], sources: Iterable[str] = ()) -> None:
+        given: Any = nodes
+        if isinstance(given, NODES) or not isinstance(given, Iterable):
+            raise GraphError(
+                Problem("graph", f"a {type(given).__name__} is no list of nodes", hint="Graph([...])")
+            )
         listed, problems = _flatten(nodes)
-        self.sources = tuple(sources)
+        self.sources = (sources,) if isinstance(sources, str) else tuple(sources)
         self.nodes: Mapping[str, Node] = types.MappingProxyType({node.name: node for node in listed})
         problems += problems_of(listed, self.nodes, self.sources)
         if problems:
@@ -79,7 +84,7 @@ class Graph:
         Args:
             *nodes: the nodes that take the place.
         """
-        taken = {node.name for node in nodes}
+        taken = {getattr(node, "name", None) for node in nodes}
         return Graph(
             [*(_bare(node) for node in self.nodes.values() if node.name not in taken), *nodes], self.sources
         )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import types
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from veredito.errors import Problem, did_you_mean
-from veredito.graph.nodes import BRANCHES, NO_DEFAULT, WORKERS, Each, Effect, Node, Pure, is_async
+from veredito.graph.nodes import BRANCHES, NO_DEFAULT, WORKERS, Each, Effect, Input, Node, Pure, is_async
+from veredito.graph.resilience.settings import Policies
 from veredito.graph.signature import need_name
 
 
@@ -37,8 +43,11 @@ def problems_of(listed: Sequence[Node], nodes: Mapping[str, Node], sources: Sequ
 
 
 def _sources(nodes: Mapping[str, Node], sources: Sequence[str]) -> Iterator[Problem]:
-    for name in sources:
-        if name in nodes:
+    given: Sequence[Any] = sources  # whatever was written
+    for name in given:
+        if not isinstance(name, str):
+            yield Problem("sources", f"a {type(name).__name__} is no name")
+        elif name in nodes:
             yield Problem(f"source '{name}'", "a node has this name", hint="rename one of the two")
 
 
@@ -46,13 +55,24 @@ def _settings(node: Node) -> Iterator[Problem]:
     place = f"node '{node.name}'"
     if isinstance(node, Pure) and is_async(node.function):
         yield Problem(place, "a pure node is not async", hint="what waits is an effect: @effect")
-    if isinstance(node, Effect | Each) and node.timeout_ms is not None and not node.timeout_ms > 0:
+    if isinstance(node, WORKERS) and _gives_once(node.function):
         yield Problem(
-            place, "timeout_ms must be above 0", hint="leave it out to have the run's deadline only"
+            place, "is a generator, and its values could be read only once", hint="return a list instead"
         )
+    kind: Any = node.type if isinstance(node, Input) else None  # whatever was written
+    if not isinstance(kind, type | types.UnionType | None):
+        yield Problem(place, f"its type is a {type(kind).__name__}, not a class")
+    if isinstance(node, Effect | Each) and node.timeout_ms is not None and not is_duration(node.timeout_ms):
+        yield Problem(
+            place,
+            "timeout_ms must be a number above 0",
+            hint="leave it out to have the run's deadline only",
+        )
+    if isinstance(node, Effect) and node.policies is not None:
+        yield from _policies(place, node.policies)
     if isinstance(node, Each):
-        if node.in_flight_max < 1:
-            yield Problem(place, "in_flight_max must be at least 1")
+        if type(node.in_flight_max) is not int or node.in_flight_max < 1:
+            yield Problem(place, "in_flight_max must be a whole number, at least 1")
         if node.timeout_ms is not None and not is_async(node.function):
             yield Problem(
                 place,
@@ -64,13 +84,37 @@ def _settings(node: Node) -> Iterator[Problem]:
             yield Problem(place, "on_error has a key that is no exception type")
 
 
+def is_duration(number: Any) -> bool:
+    """Whether it is a number above 0; NaN and booleans are none."""
+    return isinstance(number, int | float) and not isinstance(number, bool) and number > 0
+
+
+def _gives_once(function: Any) -> bool:
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
+def _policies(place: str, policies: Policies) -> Iterator[Problem]:
+    """Policies that were made in code, which nothing has checked so far."""
+    for settings in (policies, *msgspec.structs.astuple(policies)):
+        if isinstance(settings, msgspec.Struct):
+            try:
+                msgspec.convert(msgspec.structs.asdict(settings), type(settings))
+            except msgspec.ValidationError as error:
+                what = f"{type(settings).__name__}: {error}"
+                yield Problem(place, what, hint="write it as in limit=Limit(in_flight_max=8)")
+
+
 def _missing(node: Node, nodes: Mapping[str, Node], sources: Sequence[str]) -> Iterator[Problem]:
+    name: Any  # whatever was written
     for name, place in edges(node):
-        known = name in nodes or (name in sources and place is None)
-        if not known:
-            asker = f"node '{node.name}'" + (f", {place}" if place else "")
+        asker = f"node '{node.name}'" + (f", {place}" if place else "")
+        if not isinstance(name, str):
+            yield Problem(asker, f"a {type(name).__name__} is neither a node nor the name of one")
+        elif name in sources and place is not None:
+            yield Problem(asker, f"'{name}' is a source", hint="only functions may ask for sources")
+        elif name not in nodes and name not in sources:
             available = (*nodes, *sources)
-            hint = did_you_mean(str(name), available) or "declare it as a node, or name it among the sources"
+            hint = did_you_mean(name, available) or "declare it as a node, or name it among the sources"
             yield Problem(asker, f"needs '{name}', and there is no such node", available, hint)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
+from veredito.errors import GraphError, Problem, did_you_mean
 from veredito.graph.nodes import (
     NO_DEFAULT,
     AllOf,
@@ -14,7 +15,6 @@ from veredito.graph.nodes import (
     Each,
     Effect,
     Input,
-    OnError,
     Operand,
     Pure,
     Value,
@@ -23,7 +23,7 @@ from veredito.graph.resilience.settings import Policies
 from veredito.graph.signature import Need
 
 _Function = Callable[..., Any]
-_Errors = Mapping[type[Exception], Any] | OnError
+_Errors = Any  # Mapping[type[Exception], Any], or pairs: nodes take either, and say what is wrong with it
 
 
 def value(name: str, value: Any) -> Value:
@@ -85,7 +85,7 @@ def pure(
     """
 
     def declare(function: _Function) -> Pure:
-        return Pure(name or _name(function), function, _tuple(needs), default, _errors(on_error))
+        return Pure(name or _name(function), function, _tuple(needs), default, on_error)
 
     return declare if function is None else declare(function)
 
@@ -128,7 +128,7 @@ def effect(
             ``cache=``, ``single_flight=``, ``coalesce=``, ``key=``.
 
     Raises:
-        TypeError: a policy by an unknown name.
+        GraphError: a policy by an unknown name.
 
     Example:
         >>> @effect(timeout_ms=80, default=None)
@@ -137,16 +137,16 @@ def effect(
         >>> customer.needs, customer.timeout_ms
         (('transaction', 'crm'), 80)
     """
-    under_stress = Policies(**policies) if policies else None
 
     def declare(function: _Function) -> Effect:
+        under_stress = _policies(name or _name(function), policies) if policies else None
         return Effect(
             name or _name(function),
             function,
             _tuple(needs),
             timeout_ms,
             default,
-            _errors(on_error),
+            on_error,
             under_stress,
         )
 
@@ -263,7 +263,7 @@ def each(
             in_flight_max,
             timeout_ms,
             default,
-            _errors(on_error),
+            on_error,
         )
 
     return declare if function is None else declare(function)
@@ -279,5 +279,18 @@ def _tuple(needs: Sequence[Need] | None) -> tuple[Need, ...] | None:
     return (needs,) if isinstance(needs, str) else tuple(needs)
 
 
-def _errors(on_error: _Errors) -> OnError:
-    return tuple(on_error.items()) if isinstance(on_error, Mapping) else tuple(on_error)
+def _policies(name: str, given: Mapping[str, Any]) -> Policies:
+    unknown = [policy for policy in given if policy not in Policies.__struct_fields__]
+    if unknown:
+        raise GraphError(
+            [
+                Problem(
+                    f"node '{name}'",
+                    f"there is no policy '{policy}'",
+                    Policies.__struct_fields__,
+                    did_you_mean(policy, Policies.__struct_fields__),
+                )
+                for policy in unknown
+            ]
+        )
+    return Policies(**given)

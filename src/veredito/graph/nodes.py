@@ -17,12 +17,12 @@ from __future__ import annotations
 import dataclasses
 import enum
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
 from veredito.errors import Problem
 from veredito.graph.resilience.settings import Policies
-from veredito.graph.signature import Need, read_parameters
+from veredito.graph.signature import Need, given_needs, read_parameters
 
 
 class NoDefault(enum.Enum):
@@ -218,6 +218,10 @@ class Cond:
                 faults.append(_incomplete_clause(self.name, number))
             else:
                 clauses.append((_name_of(clause[0], inner), _name_of(clause[1], inner)))
+        if not given:
+            faults.append(
+                Problem(f"node '{self.name}'", "cond has no clauses", hint="give (condition, result)")
+            )
         if otherwise is None:
             faults.append(
                 Problem(
@@ -300,21 +304,36 @@ def _complete(node: Worker, skip: int = 0) -> None:
     """Fill in the needs from the parameter names, and keep what cannot be read as a fault for the build."""
     set_field = object.__setattr__
     errors: Any = node.on_error
-    set_field(node, "on_error", tuple(errors.items()) if isinstance(errors, Mapping) else tuple(errors))
+    pairs, faults = _pairs(node.name, errors)
+    set_field(node, "on_error", pairs)
+    set_field(node, "faults", faults)
     function: Any = node.function
     needs: Any = node.needs
     if not callable(function):
         fault = Problem(f"node '{node.name}'", f"{type(function).__name__} is not a function")
         set_field(node, "needs", ())
-        set_field(node, "faults", (fault,))
+        set_field(node, "faults", (*faults, fault))
         return
     if needs is None:
         read = read_parameters(node.name, function, skip)
-        set_field(node, "needs", read.needs)
         set_field(node, "keywords", read.keywords)
-        set_field(node, "faults", read.faults)
     else:
-        set_field(node, "needs", (needs,) if isinstance(needs, str) else tuple(needs))
+        listed = (needs,) if isinstance(needs, str) else tuple(needs)
+        if node.keywords:  # a copy of a node that was read before
+            return
+        read = given_needs(node.name, function, listed, skip)
+    set_field(node, "needs", read.needs)
+    set_field(node, "faults", (*faults, *read.faults))
+
+
+def _pairs(name: str, errors: Any) -> tuple[OnError, tuple[Problem, ...]]:
+    """Error policies as pairs of exception type and value."""
+    listed = errors.items() if isinstance(errors, Mapping) else errors
+    if isinstance(listed, Iterable):
+        pairs = tuple(listed)
+        if all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
+            return pairs, ()
+    return (), (Problem(f"node '{name}'", "on_error is no mapping of exception types to values"),)
 
 
 def _incomplete_clause(name: str, number: int) -> Problem:

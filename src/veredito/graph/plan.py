@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from veredito.errors import GraphError, InputError, Problem, did_you_mean
 from veredito.graph.advice import advice
+from veredito.graph.checks import is_duration
 from veredito.graph.engines import ENGINES
 from veredito.graph.engines.aio import AsyncRun
-from veredito.graph.nodes import Input
+from veredito.graph.nodes import Input, Value
 from veredito.graph.program import program_of
 from veredito.graph.run import Run, State
 from veredito.graph.shape import shape_of
@@ -34,6 +35,8 @@ class Plan:
 
     def __init__(self, graph: Graph, targets: str | Sequence[str], deadline_ms: float | None = None) -> None:
         self.graph = graph
+        if not isinstance(targets, str | Sequence):
+            raise GraphError(Problem("plan", f"a {type(targets).__name__} is no target", tuple(graph.nodes)))
         self.several = not isinstance(targets, str)
         self.targets = (targets,) if isinstance(targets, str) else tuple(targets)
         self.deadline_ms = deadline_ms
@@ -121,6 +124,9 @@ class Plan:
     def fill(self, state: State, inputs: Mapping[str, Any], sources: Mapping[str, Any]) -> None:
         """Put what a run was given into its slots. Engines call it before anything runs."""
         values = state.values
+        for what, given in (("inputs", inputs), ("sources", sources)):
+            if not isinstance(given, Mapping):
+                raise GraphError(Problem(what, f"a {type(given).__name__} is no mapping of names to values"))
         try:
             for name, at, _ in self._inputs:
                 values[at] = inputs[name]
@@ -133,7 +139,10 @@ class Plan:
         for name, at, kind in self._inputs:
             if kind is not None and not isinstance(values[at], kind):
                 raise InputError(
-                    Problem(f"input '{name}'", f"is a {type(values[at]).__name__}, not a {kind.__name__}")
+                    Problem(
+                        f"input '{name}'",
+                        f"is a {type(values[at]).__name__}, not a {getattr(kind, '__name__', kind)}",
+                    )
                 )
 
     def _not_given(self, inputs: Mapping[str, Any], sources: Mapping[str, Any]) -> list[Problem]:
@@ -145,13 +154,17 @@ class Plan:
         ]
 
     def _unknown(self, inputs: Mapping[str, Any]) -> list[Problem]:
-        known = [name for name, node in self.graph.nodes.items() if isinstance(node, Input)]
-        overridden = self.graph.nodes.keys()
-        return [
-            Problem(f"input '{name}'", "the graph has no such input", tuple(known), did_you_mean(name, known))
-            for name in inputs
-            if name not in overridden
-        ]
+        nodes = self.graph.nodes
+        known = [name for name, node in nodes.items() if isinstance(node, Input)]
+        problems = []
+        for name in inputs:
+            if name not in nodes:
+                hint = did_you_mean(str(name), known)
+                problems.append(Problem(f"input '{name}'", "the graph has no such input", tuple(known), hint))
+            elif not isinstance(nodes[name], Input | Value):  # an input that was overridden is a constant
+                hint = f"graph.override({name}=...) gives it a value"
+                problems.append(Problem(f"input '{name}'", "is a node that is computed", tuple(known), hint))
+        return problems
 
     def __repr__(self) -> str:
         return (
@@ -167,8 +180,8 @@ def _check(graph: Graph, targets: Sequence[str], deadline_ms: float | None) -> N
     ]
     if not targets:
         problems.append(Problem("plan", "has no target", tuple(graph.nodes)))
-    if deadline_ms is not None and not deadline_ms > 0:
-        problems.append(Problem("plan", "deadline_ms must be above 0"))
+    if deadline_ms is not None and not is_duration(deadline_ms):
+        problems.append(Problem("plan", "deadline_ms must be a number above 0"))
     if problems:
         raise GraphError(problems)
 
@@ -180,7 +193,7 @@ def _engine(name: str) -> Callable[..., Run]:
                 f"engine '{name}'",
                 "no such engine",
                 tuple(ENGINES),
-                did_you_mean(name, ENGINES) or "asyncio runs by `await plan.arun(...)`",
+                did_you_mean(str(name), ENGINES) or "asyncio runs by `await plan.arun(...)`",
             )
         )
     return ENGINES[name]

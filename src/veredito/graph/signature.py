@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 import re
 import types
 from collections.abc import Callable, Iterator
@@ -84,6 +85,44 @@ def read_parameters(name: str, function: Callable[..., Any], skip: int = 0) -> P
                 )
             )
     return Parameters(tuple(needs), tuple(keywords), tuple(faults))
+
+
+def given_needs(name: str, function: Callable[..., Any], needs: tuple[Any, ...], skip: int = 0) -> Parameters:
+    """Needs that were written down, checked against the function that is called with them, by position.
+
+    Args:
+        name: the node's name, for messages.
+        function: the callable.
+        needs: as written down.
+        skip: leading parameters that are no needs (the element of `each`).
+    """
+    place = f"node '{name}'"
+    faults = [
+        Problem(place, f"needs has a {type(need).__name__}, which is no name", hint="give the node's name")
+        for need in needs
+        if not isinstance(need, str | OutcomeOf)
+    ]
+    least, most = _arity(function)
+    if not least <= len(needs) + skip <= most:
+        takes = f"{least}" if least == most else f"{least} to {most}"
+        given = f"{len(needs)} needs" + (" and an element" if skip else "")
+        faults.append(Problem(place, f"its function takes {takes} arguments, and is given {given}"))
+    return Parameters(() if faults else needs, (), tuple(faults))
+
+
+def _arity(function: Callable[..., Any]) -> tuple[int, float]:
+    """How many arguments by position a function takes, at least and at most; anything, where it cannot be read."""
+    if type(function) is types.FunctionType and not hasattr(function, "__wrapped__"):
+        code, defaults = function.__code__, len(function.__defaults__ or ())
+        if not code.co_flags & _VARIADIC and not code.co_kwonlyargcount:
+            return code.co_argcount - defaults, code.co_argcount
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return 0, math.inf
+    placed = [one for one in parameters if one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD}]
+    endless = any(one.kind is one.VAR_POSITIONAL for one in parameters)
+    return sum(one.default is one.empty for one in placed), math.inf if endless else len(placed)
 
 
 def _names(function: Callable[..., Any]) -> tuple[list[str], list[str]]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -34,8 +35,12 @@ class ColumnFunction(Step, kind="column_function"):
 
     @cached_property
     def call(self) -> ArrayFunction:
-        """The function itself; imported, if only its name is here."""
-        return named(self.function) if isinstance(self.function, str) else self.function
+        """The function itself; imported, if only its name is here.
+
+        Raises:
+            LearnerError: it is not there, or is one that no step is made of.
+        """
+        return _of_arrays(self.function) if isinstance(self.function, str) else self.function
 
     def params(self) -> dict[str, Any]:
         """Its configuration, the function by name.
@@ -136,6 +141,20 @@ def named(name: str) -> Any:
             Problem(f"function '{name}'", f"cannot be imported: {error}", hint=hint)
         ) from error
     return found
+
+
+def _of_arrays(name: str) -> ArrayFunction:
+    """A function by its own name, and none of Python's own: those that read bytes would run what is in an array."""
+    if name.partition(":")[0].partition(".")[0] in sys.stdlib_module_names:
+        hint = "define the function in a module of yours"
+        raise LearnerError(
+            Problem(f"function '{name}'", "is Python's own, and no step may call it", hint=hint)
+        )
+    found = named(name)
+    if name_of(found) != name:
+        hint = f"it is {name_of(found)}"
+        raise LearnerError(Problem(f"function '{name}'", "is another's, under another name", hint=hint))
+    return cast("ArrayFunction", found)
 
 
 def _shown(function: Any) -> str:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from veredito import graph as vg
-from veredito.errors import OverloadedError, SourceError
+from veredito.errors import GraphError, OverloadedError, SourceError
 from veredito.graph.reaper import reaper
 from veredito.graph.resilience import (
     AttemptTimeoutError,
@@ -375,8 +375,10 @@ class TestOnNodes:
         assert execute(vg.Graph([vg.value("key", "k"), node]).plan("crm")).value == "value"
 
     def test_an_unknown_policy_is_refused(self):
-        with pytest.raises(TypeError, match="retries"):
-            vg.effect(retries=3)
+        with pytest.raises(
+            GraphError, match=r"there is no policy 'retries'; available: attempt_timeout_ms, retry"
+        ):
+            vg.effect(retries=3)(Remote().get)
 
     def test_a_guarded_source_tells_the_effect_that_calls_it(self, execute):
         crm = guard(Remote(failures=1).get, Policies(retry=Retry(backoff_ms=0)))
