@@ -139,7 +139,8 @@ class App:
             self.metrics.reject("disconnected")
             return
         except Exception as error:  # noqa: BLE001 - whatever broke, the caller gets an answer and the log the cause
-            status, answered, headers = self._refuse(error, request_id)
+            protocol = scope["path"].startswith("/v2/")
+            status, answered, headers = self._refuse(error, request_id, sentence=protocol)
             if self._deciding is not None and (handler is self._deciding or isinstance(error, OutputError)):
                 self._deciding.refused(error, request_id)
         finally:
@@ -157,8 +158,10 @@ class App:
                 f"{self._settings.in_flight_max} requests are in flight", retry_after_seconds=1
             )
 
-    def _refuse(self, error: Exception, request_id: str) -> tuple[int, bytes, list[http.Header]]:
-        status, body, headers = http.refusal(error, request_id)
+    def _refuse(
+        self, error: Exception, request_id: str, *, sentence: bool = False
+    ) -> tuple[int, bytes, list[http.Header]]:
+        status, body, headers = http.refusal(error, request_id, sentence=sentence)
         if status >= 500 and not isinstance(error, UnavailableError):
             log.error("request_id=%s failed: %s", request_id, described(error))
             log.debug("request_id=%s", request_id, exc_info=error)
