@@ -94,7 +94,7 @@ class Recorder:
             OSError: the folder cannot be used.
         """
         disk = disk or Disk()
-        mask = Mask.of(settings)
+        mask = Mask.of(settings, entity=layout.entity, event_time=layout.event_time)
         every = [*_sinks_of(settings, layout, mask, worker, disk), *sinks]
         _check(every, worker)
         folder = outbox_folder(settings.folder, worker)
