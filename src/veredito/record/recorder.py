@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 import time
 import types
 import warnings
@@ -28,6 +29,10 @@ from veredito.record.sinks.runner import Runner
 from veredito.record.sinks.sink import Sink
 
 log = logging.getLogger("veredito.record")
+
+# The sinks' threads share the interpreter with the loop that answers. At Python's own 5 ms a decision could wait
+# so long for each of them, at every turn.
+_SWITCH_SECONDS = 0.0005
 
 
 def outbox_folder(folder: str | Path, worker: str = "0") -> Path:
@@ -94,7 +99,7 @@ class Recorder:
             OSError: the folder cannot be used.
         """
         disk = disk or Disk()
-        mask = Mask.of(settings)
+        mask = Mask.of(settings, entity=layout.entity, event_time=layout.event_time)
         every = [*_sinks_of(settings, layout, mask, worker, disk), *sinks]
         _check(every, worker)
         folder = outbox_folder(settings.folder, worker)
@@ -112,6 +117,7 @@ class Recorder:
 
     def _start(self, sinks: Sequence[Sink]) -> None:
         self._runners = [Runner(sink, self._segments, self._folder, self._release) for sink in sinks]
+        sys.setswitchinterval(min(_SWITCH_SECONDS, sys.getswitchinterval()))
         self._writer.start()
         for runner in self._runners:
             runner.start()

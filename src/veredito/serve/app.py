@@ -24,7 +24,7 @@ from veredito.record import metrics as record_metrics
 from veredito.serve import http, oip
 from veredito.serve.assemble import Service
 from veredito.serve.deciding import Deciding
-from veredito.serve.faults import described
+from veredito.serve.faults import described, stack
 from veredito.serve.metrics import Metrics
 from veredito.serve.openapi import LABEL, openapi
 from veredito.serve.predicting import Predicting
@@ -166,7 +166,7 @@ class App:
         status, body, headers = http.refusal(error, request_id, sentence=sentence)
         if status >= 500 and not isinstance(error, UnavailableError):
             log.error("request_id=%s failed: %s", request_id, described(error))
-            log.debug("request_id=%s", request_id, exc_info=error)
+            log.debug("request_id=%s\n%s", request_id, stack(error))
         self.metrics.reject(http.code(error))
         return status, body, headers
 

@@ -101,13 +101,16 @@ class Service:
                 await source.aclose()
 
     def _layout(self, inputs: Schema) -> RecordLayout:
-        rows = self.decider.about.features if self.decider is not None else {}
+        about = self.decider.about if self.decider is not None else None
+        rows = about.features if about is not None else {}
         return RecordLayout(
             inputs=inputs,
             features=recorded_features(
                 {name: (rows[name], predictor.in_schema) for name, predictor in self.predictors.items()}
             ),
             outputs={name: predictor.out_schema for name, predictor in self.predictors.items()},
+            entity=about.key if about is not None else None,
+            event_time=about.event_time if about is not None else None,
         )
 
 
