@@ -1,7 +1,10 @@
 """The table: typed columns that any engine reads, each record exactly once whatever fails in between."""
 
+import asyncio
 import datetime as dt
 import errno
+import random
+import subprocess
 import threading
 from collections import Counter
 
@@ -11,11 +14,11 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from tests.record.conftest import LAYOUT, NOW, make_record
+from tests.record.conftest import LAYOUT, NOW, make_record, make_settings
 from tests.record.faults import FaultyDisk
 
 from veredito.errors import ConfigError
-from veredito.record import ParquetSettings, RecordLayout
+from veredito.record import ParquetSettings, Recorder, RecordLayout
 from veredito.record.outbox import cursor as cursors
 from veredito.record.outbox.cursor import Cursor
 from veredito.record.outbox.disk import Disk
@@ -432,3 +435,41 @@ def run_until_death(folder, records, disk):
     except OSError:
         return True
     return False
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of two megabytes."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a file system of its own needs root")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_costs_time_and_nothing_else(tmp_path, small_disk):
+    """The table's disk is full: records wait in the outbox, on another disk, and are written when there is room."""
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(2**21 - 64 * 1024))
+    settings = make_settings(
+        tmp_path / "record", parquet=ParquetSettings(folder=str(small_disk / "table"), gather_seconds=0.05)
+    )
+    records = [make_record(i, error=random.Random(i).randbytes(500).hex()) for i in range(200)]
+
+    async def append_all(recorder):
+        await asyncio.gather(*map(recorder.append, records))
+
+    with Recorder.open(settings, LAYOUT) as recorder:
+        asyncio.run(append_all(recorder))
+        assert not recorder.drain(1)
+        full = recorder.accounts()
+        ballast.unlink()
+        assert recorder.drain(60)
+
+        assert full.balanced
+        assert "No space" in full.sinks["parquet"].last_error
+        assert full.sinks["parquet"].waiting > 0
+        ids = pq.read_table(small_disk / "table", columns=["decision_id"])["decision_id"].to_pylist()
+        assert Counter(ids) == Counter(record.decision_id for record in records)
