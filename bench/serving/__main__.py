@@ -10,6 +10,7 @@ import argparse
 import functools
 import json
 import operator
+import shutil
 import statistics
 from pathlib import Path
 
@@ -128,6 +129,8 @@ def store(name, content):
 
 def main():
     given = options()
+    if shutil.which("wrk") is None:
+        raise SystemExit("the closed loop needs wrk: apt-get install wrk")
     folder = prepare(STORE)
     for name in given.names:
         if home := SUBJECTS[name].home:

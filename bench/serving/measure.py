@@ -42,6 +42,8 @@ def write_bodies(server, rows, folder):
 def closed_loop(server, bodies, connections, seconds):
     """Throughput and latency with a fixed number of callers, each with one request at a time.
 
+    Where not one answer came in that time it is doubled, up to a minute: some are that slow on a busy machine.
+
     Raises:
         RuntimeError: something was refused or broken, or nothing was answered.
     """
@@ -59,6 +61,8 @@ def closed_loop(server, bodies, connections, seconds):
         ["wrk", *options, url, "--", bodies], capture_output=True, text=True, check=True
     ).stdout
     result = json.loads(output.partition("RESULT ")[2])
+    if not result["requests"] and not result["refused"] + result["broken"] and seconds < SLOW_SECONDS:
+        return closed_loop(server, bodies, connections, seconds * 2)
     if result["refused"] or result["broken"] or not result["requests"]:
         raise RuntimeError(f"{server.subject.name} at c={connections} was not all answers of 200: {result}")
     return {
@@ -71,8 +75,10 @@ def closed_loop(server, bodies, connections, seconds):
 def open_loop(server, bodies, rate, seconds):
     """Latency when requests come when they come; see open_loop.py.
 
+    A peer may refuse some: its batching does, where it expects to be late. They are counted and shown.
+
     Raises:
-        RuntimeError: something was not answered with 200.
+        RuntimeError: we, or the limit, did not answer all with 200; or nobody was answered.
     """
     arguments = [
         str(server.port),
@@ -85,7 +91,8 @@ def open_loop(server, bodies, rate, seconds):
     ]
     command = [sys.executable, "-m", "bench.serving.open_loop", *arguments]
     result = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    if result["failed"] or not result["requests"]:
+    answered = result["requests"] - result["failed"]
+    if not answered or (result["failed"] and server.subject.home is None):
         raise RuntimeError(f"{server.subject.name} in the open loop was not all answers of 200: {result}")
     return result
 

@@ -126,6 +126,7 @@ def rest_table(service):
         rows = f"{facts['batch']['rows_per_second']:,.0f}" if "batch" in facts else "-"
         loop = facts.get("open_loop")
         latency = f"{loop['p50_ms']:.2f} / {loop['p99_ms']:.2f} at {loop['rate']:.0f}/s" if loop else "-"
+        latency += f", {loop['failed']} refused" if loop and loop["failed"] else ""
         lines.append(
             f"| {LABELS[name]} | {facts['ready_s']:.1f} | {facts['rss_mb']:.0f} | {rows} | {latency} |"
         )

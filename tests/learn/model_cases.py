@@ -103,6 +103,11 @@ def needs(library):
     return pytest.mark.skipif(absent(library), reason=f"{library} is not installed: it is in the group 'all'")
 
 
+def needs_onnx():
+    """Marks a test of the engine 'onnx'."""
+    return needs("onnxruntime")
+
+
 def marks(case):
     """The marks of a case's tests."""
     return [needs(library) for library in OPTIONAL if case.startswith(library)]

@@ -115,13 +115,18 @@ def model_folder(tmp_path_factory):
     return folder
 
 
+def write_project(folder: Path, model_folder: Path) -> None:
+    """The user's project: a config, a module, a table, a model."""
+    (folder / "payments.py").write_text(FEATURES, encoding="utf-8")
+    (folder / "service.toml").write_text(CONFIG, encoding="utf-8")
+    pl.DataFrame({"customer_id": [1, 2], "age": [30.0, 60.0]}).write_parquet(folder / "customers.parquet")
+    (folder / "model").symlink_to(model_folder)
+
+
 @pytest.fixture
 def project(tmp_path, model_folder):
-    """The user's project: a config, a module, a table, a model."""
-    (tmp_path / "payments.py").write_text(FEATURES, encoding="utf-8")
-    (tmp_path / "service.toml").write_text(CONFIG, encoding="utf-8")
-    pl.DataFrame({"customer_id": [1, 2], "age": [30.0, 60.0]}).write_parquet(tmp_path / "customers.parquet")
-    (tmp_path / "model").symlink_to(model_folder)
+    """The user's project, in a folder of its own."""
+    write_project(tmp_path, model_folder)
     return tmp_path
 
 

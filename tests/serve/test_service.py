@@ -1,6 +1,8 @@
 """The service as its users meet it: a process, a port, JSON."""
 
 import json
+import os
+import re
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -110,6 +112,33 @@ class TestDecide:
             table = records(project, broken)
             assert table["status"].to_list() == ["failed"]
             assert table["error"].to_list() == ["AttributeError"]
+
+    def test_an_answer_that_did_not_get_out_is_recorded_with_its_why(self, project, service):
+        """The out-schema refuses what an adapter made: a fallback or a 500 for the caller, the cause on record."""
+        assert service.stop() == 0
+        (project / "adapters.py").write_text(
+            "import msgspec\n"
+            "class Answer(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):\n"
+            "    prediction: float\n"
+            "    prediction_ecdf: float\n"
+            "def broken(answer):\n"
+            "    return {'prediction': answer.prediction}\n"
+        )
+        config = project / "service.toml"
+        stages = 'out_adapter = "adapters:broken"\nout_schema = "adapters:Answer"\n'
+        config.write_text(config.read_text().replace("[models.fraud]\n", f"[models.fraud]\n{stages}"))
+
+        with running_service(config) as broken:
+            decided = post(broken, "/v1/decide", EVENT)
+            predicted = post(broken, "/v1/predict", {"amount": 1.0}, x_request_id="p-1")
+            table = records(project, broken).sort("request_id")
+
+        assert (decided.status, decided.json["source"], predicted.status) == (200, "fallback", 500)
+        why = "an output does not fit: prediction_ecdf: is required"
+        assert table.filter(pl.col("request_id") == "p-1").select("status", "error").rows() == [
+            ("failed", f"internal: {why}")
+        ]
+        assert f"OutputError: {why}" in table["error"].to_list()
 
 
 class TestIdempotency:
@@ -305,11 +334,12 @@ class TestOpenInference:
         reply = post(service, "/v2/models/fraud/infer", self.request(inputs=bad))
 
         assert reply.status == 422
-        assert [problem["place"] for problem in reply.error["problems"]] == [
+        assert [problem["place"] for problem in reply.json["problems"]] == [
             "inputs.amuont",
             "inputs.age",
             "inputs.age",
         ]
+        assert "inputs.amuont: no such field" in reply.error  # a text, as the protocol's clients expect
         assert post(service, "/v2/models/fraud/infer", {"inputs": 3}).status == 422
 
 
@@ -403,3 +433,17 @@ class TestOperations:
             ]
             assert sum(counted) == 40
             assert post(service, "/v1/decide", EVENT).status == 404
+
+    def test_a_worker_that_dies_is_replaced(self, project):
+        """The others answer, and the port is served by as many as before."""
+        environment = {"VEREDITO__SERVICE__WORKERS": "2"}
+        with running_service(project / "service.toml", "--role", "model", environment=environment) as service:
+            ready = re.compile(r"ready: .*, worker (\d+)")
+            service.wait_logged("uvicorn.error Started parent process")
+            first = ready.search(service.log)
+            os.kill(int(first.group(1)), signal.SIGKILL)
+            died = service.wait_logged("died")
+
+            assert "Child process" in died
+            answers = [post(service, "/v1/predict", {"amount": 10.0}).status for _ in range(20)]
+            assert set(answers) == {200}

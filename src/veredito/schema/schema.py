@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+_UNKNOWN_MAX = (
+    20  # unknown fields listed: looking for the nearest name takes time, and a body may have 100,000
+)
+_NAME_SHOWN_MAX = 64  # characters of an unknown field's name
+_PROBLEMS_MAX = 100  # of all rows of a batch, for the same reason
 _FAULTY_ROWS_MAX = 20  # rows of a batch whose faults are listed: a caller mends a pattern, not a million rows
+
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)  # msgspec has the latter for text that is no UTF-8
 
 
 class Schema:
@@ -139,7 +147,7 @@ class Schema:
         """
         try:
             return self._decoder.decode(body)
-        except msgspec.DecodeError:
+        except _UNREADABLE:
             raise InputError(self._faults(body)) from None
 
     def decode_many(self, body: bytes) -> list[Any]:
@@ -150,7 +158,7 @@ class Schema:
         """
         try:
             rows: list[Any] = self._many_decoder.decode(body)
-        except msgspec.DecodeError:
+        except _UNREADABLE:
             raise InputError(self._faults(body, many=True)) from None
         return rows
 
@@ -169,16 +177,7 @@ class Schema:
     def check(self, row: Mapping[str, Any], place: str = "") -> list[Problem]:
         """Everything that keeps a mapping from being a row: unknown, missing and unfit fields."""
         before = f"{place}." if place else ""
-        problems = [
-            Problem(
-                before + str(name),
-                "unknown field",
-                available=self.names,
-                hint=did_you_mean(str(name), self.names),
-            )
-            for name in row
-            if name not in self._by_name
-        ]
+        problems = self._unknown(row, before)
         for field in self.fields:
             if field.name not in row:
                 fault = "is required" if field.required else None
@@ -186,6 +185,22 @@ class Schema:
                 fault = field.fault(row[field.name])
             if fault:
                 problems.append(Problem(before + field.name, fault))
+        return problems
+
+    def _unknown(self, row: Mapping[str, Any], before: str) -> list[Problem]:
+        names = [_shown(str(name)) for name in row if name not in self._by_name]
+        problems = [
+            Problem(
+                before + name,
+                "unknown field",
+                available=self.names,
+                hint=did_you_mean(name, self.names),
+            )
+            for name in names[:_UNKNOWN_MAX]
+        ]
+        if len(names) > _UNKNOWN_MAX:
+            what = f"has {len(names) - _UNKNOWN_MAX} more unknown fields"
+            problems.append(Problem(before.removesuffix(".") or "object", what))
         return problems
 
     def _faults(self, body: bytes, *, many: bool = False) -> list[Problem]:
@@ -213,7 +228,7 @@ class Schema:
             found = self.check(row, f"[{i}]") if isinstance(row, dict) else [_not_object(f"[{i}]")]
             problems += found
             faulty_rows += bool(found)
-            if faulty_rows >= _FAULTY_ROWS_MAX:
+            if faulty_rows >= _FAULTY_ROWS_MAX or len(problems) >= _PROBLEMS_MAX:
                 problems.append(Problem("body", f"rows after [{i}] were not checked"))
                 break
         return problems
@@ -244,6 +259,12 @@ class Schema:
     def arrow(self) -> pa.Schema:
         """The Arrow schema; timestamps in microseconds, UTC."""
         return forms.arrow(self.fields)
+
+
+def _shown(name: str) -> str:
+    """A name from outside, short and writable: it may be of any length, and no Unicode at all."""
+    short = name if len(name) <= _NAME_SHOWN_MAX else name[: _NAME_SHOWN_MAX - 1] + "…"
+    return short.encode("utf-8", "replace").decode("utf-8")
 
 
 def _not_object(place: str) -> Problem:

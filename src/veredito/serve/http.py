@@ -178,14 +178,25 @@ async def answer(send: Send, status: int, body: bytes, headers: Sequence[Header]
     await send({"type": "http.response.body", "body": body})
 
 
-def refusal(error: Exception, request: str) -> tuple[int, bytes, list[Header]]:
-    """Status, body and headers for an error."""
+def refusal(error: Exception, request: str, *, sentence: bool = False) -> tuple[int, bytes, list[Header]]:
+    """Status, body and headers for an error.
+
+    Args:
+        error: what broke.
+        request: the request's id.
+        sentence: write ``error`` as one text, as the inference protocol has it, and the rest beside it.
+    """
     status, code, message = _kind(error)
     problems = [_plain(problem) for problem in error.problems] if isinstance(error, InputError) else []
     headers = [(b"x-request-id", request.encode("ascii"))]
     if isinstance(error, UnavailableError) and status == 503:
         headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_seconds or 1))))
-    return status, msgspec.json.encode({"error": Refusal(code, message, request, problems)}), headers
+    if sentence:
+        text = "; ".join([message, *(f"{problem['place']}: {problem['what']}" for problem in problems)])
+        body: dict[str, Any] = {"error": text, "code": code, "request_id": request, "problems": problems}
+    else:
+        body = {"error": Refusal(code, message, request, problems)}
+    return status, msgspec.json.encode(body), headers
 
 
 def code(error: Exception) -> str:

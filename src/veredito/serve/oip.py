@@ -105,7 +105,7 @@ def read(predictor: Predictor, body: bytes) -> tuple[Inference, list[Field], lis
         request = _decoder.decode(body)
     except msgspec.ValidationError as error:
         raise InputError(Problem("inputs", _place(error))) from None
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise InputError(Problem("body", "not valid JSON")) from None
     wanted = _wanted(request, predictor.answering.fields)
     return request, wanted, _rows(request.inputs, predictor.in_schema, predictor.rows_max)
@@ -135,6 +135,8 @@ def _place(error: msgspec.ValidationError) -> str:
 
 def _wanted(request: Inference, fields: Sequence[Field]) -> list[Field]:
     by_name = {field.name: field for field in fields}
+    if len(request.outputs) > len(fields):
+        raise InputError(Problem("outputs", f"more than the {len(fields)} that there are"))
     unknown = [tensor.name for tensor in request.outputs if tensor.name not in by_name]
     if unknown:
         raise InputError([Problem(f"outputs.{name}", "no such output", tuple(by_name)) for name in unknown])
@@ -142,6 +144,8 @@ def _wanted(request: Inference, fields: Sequence[Field]) -> list[Field]:
 
 
 def _rows(tensors: list[Tensor], schema: Schema, rows_max: int) -> list[Any]:
+    if len(tensors) > len(schema):  # one a field is all there can be; who sends 20,000 is not told of each
+        raise InputError(Problem("inputs", f"more tensors than the {len(schema)} fields", schema.names))
     problems = [
         Problem(f"inputs.{tensor.name}", what, hint=did_you_mean(tensor.name, schema.names))
         for tensor in tensors

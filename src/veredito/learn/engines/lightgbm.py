@@ -56,6 +56,9 @@ class CBooster:
         rows, width = features.shape
         if width != self._features:  # C would read beyond the row
             raise ValueError(f"the model has {self._features} features, not {width}")
+        if rows == 1:
+            found = self._row(features[0])
+            return found if self._outputs == 1 else found.reshape(1, self._outputs)
         out = np.empty((rows, self._outputs))
         if rows <= _ROWS_SINGLY:
             self._row_by_row(features, out)
@@ -64,17 +67,21 @@ class CBooster:
         return out[:, 0] if self._outputs == 1 else out
 
     def _row_by_row(self, features: Matrix, out: Matrix) -> None:
+        for i in range(len(out)):
+            out[i] = self._row(features[i])
+
+    def _row(self, features: Matrix) -> Matrix:
         # A row's buffers serve one call at a time; popping and appending are atomic, a second caller makes more.
         try:
             row = self._idle.pop()
         except IndexError:
             row = _Row(self)
-        for i in range(len(out)):
-            row.features[:] = features[i]
-            if row.call(*row.arguments):
-                self._check(-1)
-            out[i] = row.out
+        row.features[:] = features
+        if row.call(*row.arguments):
+            self._check(-1)
+        found = row.out.copy()
         self._idle.append(row)
+        return found
 
     def _at_once(self, features: Matrix, out: Matrix) -> None:
         features = np.ascontiguousarray(features, dtype=np.float64)

@@ -12,6 +12,7 @@ import numpy as np
 
 from veredito.errors import ArtifactError, Problem
 from veredito.learn.block import Matrix
+from veredito.learn.engines.catboost import for_few_rows
 from veredito.learn.step import fitted
 
 from .boosted import BoostedLearner
@@ -59,8 +60,14 @@ class CatBoost(ModelStep, kind="catboost"):
         return super().log_state | {"trees": self.booster.tree_count_, "importance": weights}
 
     def engines(self) -> dict[str, Callable[[], Predict]]:
-        """The library's own call."""
-        return {"native": self._native}
+        """The library's own call; and for few rows its trees in numpy, where all features are numbers."""
+        native: dict[str, Callable[[], Predict]] = {"native": self._native}
+        return native if self.categories else native | {"numpy": self._numpy}
+
+    def _numpy(self) -> Predict:
+        text = _saved(self.booster, "json")
+        few: Predict = for_few_rows(text, self.answer, self._native())
+        return few
 
     def _native(self) -> Predict:
         model, answer, binary = self.booster, self.answer, len(self.outputs) == 1
@@ -148,17 +155,17 @@ class _CatBoost(BoostedLearner):
             )
         answer = "RawFormulaVal" if self.task == "regression" else "Probability"
         outputs, categories = self.outputs(training), dict(training.categories)
-        return CatBoost(training.features, outputs, "native", categories, answer, _saved(model))
+        return CatBoost(training.features, outputs, "native", categories, answer, _saved(model, "cbm"))
 
 
 def _pool(catboost: Any, rows: Rows, training: Training) -> Any:
     return catboost.Pool(rows(training.matrix), label=training.target, weight=training.weights)
 
 
-def _saved(model: Any) -> bytes:
+def _saved(model: Any, form: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.cbm"
-        model.save_model(str(path), format="cbm")
+        path = Path(folder) / "model"
+        model.save_model(str(path), format=form)
         return path.read_bytes()
 
 

@@ -21,9 +21,8 @@ from .sklearn import SklearnTrees, dumped
 class IsolationForest(SklearnTrees, kind="isolation_forest"):
     """A fitted isolation forest; what it writes is high where a row is strange."""
 
-    def _native(self) -> Predict:
-        scores = super()._native()
-        return lambda features: -scores(features)
+    def _answering(self, call: Predict) -> Predict:
+        return super()._answering(lambda features: -call(features))
 
 
 class isolation_forest(Learner):

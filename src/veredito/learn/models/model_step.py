@@ -124,13 +124,15 @@ class ModelStep(Step):
     def bind(self, layout: Layout) -> Kernel:
         """Codes of the texts, then the engine on a view of the block: a copy only where features are apart."""
         coding, source = self.features_in(layout)
-        target = columns([layout.number(name) for name in self.outputs])
-        predict, width = self.predict, len(self.outputs)
+        slots = [layout.number(name) for name in self.outputs]
+        target = columns(slots) if len(slots) > 1 else slots[0]
+        more = (len(slots),) if len(slots) > 1 else ()
+        predict, as_array = self.predict, np.asarray
 
         def kernel(block: Block) -> None:
             numbers = block.numbers
             # The rows are in the shape so that an answer of the wrong length fails, and never broadcasts.
-            numbers[:, target] = np.reshape(predict(numbers[:, source]), (numbers.shape[0], width))
+            numbers[:, target] = as_array(predict(numbers[:, source])).reshape(numbers.shape[0], *more)
 
         return in_order([coding, kernel])
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from veredito.errors import ArtifactError, LearnerError, Problem
 from veredito.learn.block import Matrix
+from veredito.learn.engines.forests import in_onnx, known, thresholds
 from veredito.learn.learner import settle
 from veredito.learn.step import fitted
 
@@ -100,7 +101,11 @@ class Sklearn(ModelStep, kind="sklearn"):
         return {"native": self._native}
 
     def _native(self) -> Predict:
-        method = _quietly(getattr(self.estimator, self.method))
+        return self._answering(getattr(self.estimator, self.method))
+
+    def _answering(self, call: Predict) -> Predict:
+        """A method of the estimator, on the rows that it answers."""
+        method = _quietly(call)
         width, binary = len(self.outputs), self.method == "predict_proba" and len(self.outputs) == 1
 
         def predict(features: Matrix) -> Matrix:
@@ -137,6 +142,17 @@ class SklearnTrees(Sklearn, kind="sklearn_trees"):
     """
 
     tolerance: ClassVar[float] = 0.0
+
+    def engines(self) -> dict[str, Callable[[], Predict]]:
+        """The estimator's own method; and the trees in ONNX Runtime, where the answer is a sum of leaves."""
+        native: dict[str, Callable[[], Predict]] = {"native": self._native}
+        if not known(self.estimator):
+            return native
+        return native | {"onnx": lambda: self._answering(in_onnx(self.estimator))}
+
+    def split_points(self) -> list[tuple[int, float]]:
+        """The thresholds of the trees that have another engine."""
+        return thresholds(self.estimator) if known(self.estimator) else []
 
     def _prepared(self, features: Matrix) -> tuple[Matrix, Any]:
         clipped = np.clip(features, -FLOAT32_MAX, FLOAT32_MAX)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
@@ -10,6 +11,7 @@ import numpy as np
 
 from veredito.errors import ArtifactError, Problem
 from veredito.learn.block import Matrix
+from veredito.learn.engines.xgboost import in_onnx
 from veredito.learn.step import fitted
 
 from .boosted import BoostedLearner
@@ -48,8 +50,22 @@ class XGBoost(ModelStep, kind="xgboost"):
         return super().log_state | {"trees": self.booster.num_boosted_rounds(), "gain": gained}
 
     def engines(self) -> dict[str, Callable[[], Predict]]:
-        """The library's own call on a matrix."""
-        return {"native": lambda: self.booster.inplace_predict}
+        """The library's own call on a matrix; and its trees in ONNX Runtime, where none splits by categories."""
+        native: dict[str, Callable[[], Predict]] = {"native": lambda: self.booster.inplace_predict}
+        return native if self.categories else native | {"onnx": lambda: in_onnx(self.text)}
+
+    def split_points(self) -> list[tuple[int, float]]:
+        """The thresholds of all trees."""
+        booster = json.loads(self.text)["learner"]["gradient_booster"]
+        trees = booster["model"]["trees"] if booster["name"] == "gbtree" else []
+        return [
+            (feature, threshold)
+            for tree in trees
+            for feature, threshold, left in zip(
+                tree["split_indices"], tree["split_conditions"], tree["left_children"], strict=True
+            )
+            if left >= 0
+        ]
 
     def explainer(self) -> Explain:
         """XGBoost's own tree SHAP (Lundberg et al., 2018)."""
