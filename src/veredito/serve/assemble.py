@@ -22,6 +22,7 @@ from veredito import sources as vs
 from veredito.decide import Policy
 from veredito.errors import ConfigError, DefinitionError, Problem, did_you_mean
 from veredito.record import Recorder, RecordLayout, RecordSettings
+from veredito.record.check import check as check_record
 from veredito.record.idempotency import IdempotencyStore
 from veredito.schema import Schema
 from veredito.serve import loading, wiring
@@ -177,6 +178,8 @@ def assemble(
     models = _models(config, folder, problems)
     for name, table in config.sources.items():
         problems.found += vs.check(name, table)
+    if (record := config.record) is not None:
+        problems.attempt("[record]", lambda: check_record(record))
     sources = {} if problems.found else {n: vs.open(n, t, folder=folder) for n, t in config.sources.items()}
     decider, inputs, graph = None, None, None
     if config.decision is not None and parts is not None and not problems.found:

@@ -11,7 +11,8 @@ import pytest
 from tests.record.conftest import LAYOUT, make_record, make_settings
 
 from veredito.errors import ConfigError
-from veredito.record import ParquetSettings, Recorder, RecordSettings
+from veredito.record import KafkaSettings, ParquetSettings, Recorder, RecordSettings, SensitiveField
+from veredito.record.check import check
 
 PAGE = Path(__file__).parents[3] / "docs" / "sinks.md"
 
@@ -114,3 +115,20 @@ def test_its_name_is_a_files_name():
     """The cursor's."""
     with pytest.raises(msgspec.ValidationError, match="matching regex"):
         msgspec.convert({"folder": "x", "sinks": {"a/b": {"kind": "m:C"}}}, RecordSettings)
+
+
+def test_everything_wrong_with_the_record_is_said_together(my_sinks, monkeypatch):
+    """By `veredito check` too, before anything is opened."""
+    monkeypatch.delenv("VEREDITO_SENSITIVE_KEY", raising=False)
+    settings = RecordSettings(
+        folder=str(my_sinks / "record"),
+        kafka=KafkaSettings(servers="127.0.0.1:1", topic="t", properties={"compresion": "zstd"}),
+        sinks={"a": {"kind": "my_sinks:Line"}, "b": {"kind": "my_sinks:Lines", "path": "x"}},
+        sensitive=[SensitiveField(name="card", keep="hash")],
+    )
+    with pytest.raises(ConfigError) as caught:
+        check(settings)
+
+    places = [problem.place for problem in caught.value.problems]
+    assert places == ["[record].sensitive", "[record.kafka].properties", "[record.sinks.a].kind"]
+    assert not (my_sinks / "record").exists()
