@@ -3,9 +3,10 @@
 import dataclasses
 import re
 import subprocess
+import time
 from pathlib import Path
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from tests.record.sinks.proxy import Proxy
 
@@ -76,10 +77,7 @@ class Broker:
         consumer = Consumer({"bootstrap.servers": self.servers, "group.id": "tests", "log_level": 0})
         try:
             partitions = consumer.list_topics(topic, 60).topics[topic].partitions
-            ends = {
-                number: consumer.get_watermark_offsets(TopicPartition(topic, number), 60)[1]
-                for number in partitions
-            }
+            ends = {number: self._end(consumer, TopicPartition(topic, number)) for number in partitions}
             left = {number for number, end in ends.items() if end}
             consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in left])
             found = []
@@ -92,6 +90,18 @@ class Broker:
             return sorted(found, key=lambda sent: (sent.partition, sent.offset))
         finally:
             consumer.close()
+
+    @staticmethod
+    def _end(consumer, partition):
+        """Where a partition's log ends; asked again while a broker that came back takes up its partitions."""
+        until = time.monotonic() + 60
+        while True:
+            try:
+                return consumer.get_watermark_offsets(partition, 10)[1]
+            except KafkaException:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
 
 
 def topic_name(text):
