@@ -13,6 +13,7 @@ class FaultyDisk(Disk):
     def __init__(self):
         self._plans = {}
         self._met = set()
+        self.before_sync = lambda: None
 
     def met(self, operation):
         """Whether it ever failed."""
@@ -44,6 +45,7 @@ class FaultyDisk(Disk):
         super().write(descriptor, data, offset)
 
     def sync(self, descriptor):
+        self.before_sync()
         self._meet("sync")
         super().sync(descriptor)
 

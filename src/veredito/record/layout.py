@@ -34,6 +34,8 @@ class RecordLayout:
         features: the feature row's schema.
         outputs: each model's output schema.
         values: the schema of an effect's value, for effects whose value is a flat row.
+        entity: the event's field that the record's `key` repeats.
+        event_time: the one that its `at` repeats.
 
     Example:
         >>> from veredito.schema import Field
@@ -46,6 +48,8 @@ class RecordLayout:
     features: Schema | None = None
     outputs: Mapping[str, Schema] = dataclasses.field(default_factory=dict)
     values: Mapping[str, Schema] = dataclasses.field(default_factory=dict)
+    entity: str | None = None
+    event_time: str | None = None
 
     def columns(self, mask: Mask | None = None) -> list[Column]:
         """Every column but the partition's and the whole record's.
@@ -59,7 +63,6 @@ class RecordLayout:
         Raises:
             ConfigError: two columns would have one name; SQL engines take upper and lower case for the same.
         """
-        hidden = mask.keep if mask else {}
         columns = [*_FIXED, *_of_schema("input", ("inputs",), self.inputs)]
         if self.features is not None:
             columns += _of_schema("feature", ("features",), self.features)
@@ -67,13 +70,16 @@ class RecordLayout:
             columns += _of_schema(f"output_{model}", ("outputs", model), schema)
         for node, schema in self.values.items():
             columns += _of_schema(f"value_{node}", ("values", node), schema)
-        kept = [shown for column in columns if (shown := _visible(column, hidden)) is not None]
+        kept = [shown for column in columns if (shown := _visible(column, mask)) is not None]
         _check_names(kept)
         return kept
 
 
-def _visible(column: Column, hidden: Mapping[str, str]) -> Column | None:
-    keep = hidden.get(column.path[-1])
+def _visible(column: Column, mask: Mask | None) -> Column | None:
+    if mask is None:
+        return column
+    hidden = mask.own if len(column.path) == 1 else mask.keep
+    keep = hidden.get(column.path[-1].rpartition(".")[2])
     if keep is None:
         return column
     return None if keep == "nothing" else dataclasses.replace(column, kind="text")

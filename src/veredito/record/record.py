@@ -5,7 +5,9 @@ The form is JSON, one object a decision, and carries `format`: a reader meets re
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -121,25 +123,56 @@ def plain(value: Any) -> Any:
     return {"unrecordable": type(value).__qualname__}
 
 
+_DEPTH_MAX = 50  # deeper data comes from a cycle
+_UNWRITABLE = (TypeError, ValueError, RecursionError, OverflowError)
 _ENCODER = msgspec.json.Encoder(enc_hook=plain)
 _DECODER = msgspec.json.Decoder(DecisionRecord)
 
 
 def encode(record: DecisionRecord) -> bytes:
-    """The record as JSON.
-
-    Raises:
-        RecordError: a value has no form in JSON (a mapping whose keys are not text, text that is not Unicode).
-    """
+    """The record as JSON. Whatever a user's node gave, it can be written: see `writable()`."""
     return encode_any(record)
 
 
 def encode_any(data: Any) -> bytes:
-    """Any part of a record as JSON; raises as `encode()`."""
+    """Any part of a record as JSON, as `encode()`."""
     try:
         return _ENCODER.encode(data)
-    except (TypeError, ValueError, RecursionError, OverflowError) as error:
-        raise RecordError(f"a decision record cannot be written as JSON: {error}") from error
+    except _UNWRITABLE:
+        return _ENCODER.encode(writable(data))
+
+
+def writable(data: Any, depth_max: int = _DEPTH_MAX) -> Any:
+    r"""Data as plain mappings, lists and scalars that JSON has a form for.
+
+    Keys that are not text become text, text that is not Unicode loses those characters, and what has no form,
+    or lies too deep, becomes the name of its type: a strange value must not cost a decision its record.
+
+    Example:
+        >>> writable({("odd", 1): {1.5}, "unpaired": "\ud800"})
+        {"('odd', 1)": [1.5], 'unpaired': '?'}
+    """
+    if depth_max == 0:
+        return plain(data)
+    if isinstance(data, msgspec.Struct):
+        data = msgspec.structs.asdict(data)
+    elif dataclasses.is_dataclass(data) and not isinstance(data, type):
+        data = {field.name: getattr(data, field.name) for field in dataclasses.fields(data)}
+    if isinstance(data, Mapping):
+        return {_text(str(name)): writable(value, depth_max - 1) for name, value in data.items()}
+    if isinstance(data, list | tuple | set | frozenset):
+        return [writable(item, depth_max - 1) for item in data]
+    if isinstance(data, str):
+        return _text(data)
+    try:
+        _ENCODER.encode(data)
+        return msgspec.to_builtins(data, enc_hook=plain, str_keys=True)
+    except _UNWRITABLE:
+        return plain(data)
+
+
+def _text(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def decode(body: bytes) -> DecisionRecord:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from veredito.errors import ConfigError, Problem
-from veredito.record.record import DecisionRecord, encode_any, plain
+from veredito.record.record import DecisionRecord, encode_any, writable
 from veredito.record.settings import RecordSettings, SensitiveField
+
+Keep: TypeAlias = Literal["nothing", "hash"]
 
 _KEY_BYTES_MIN = 16  # a shorter key can be found by trying
 
@@ -26,6 +28,12 @@ class Mask:
     Args:
         fields: the declarations.
         key: of the hash.
+        entity: the event's field that the record's `key` repeats, if any.
+        event_time: the one that its `at` repeats.
+
+    Attributes:
+        keep: how each declared name is hidden, in the event and all that is made from it.
+        own: likewise for the record's own fields.
 
     Example:
         >>> mask = Mask([SensitiveField(name="card"), SensitiveField(name="mail", keep="hash")], b"k" * 16)
@@ -33,13 +41,31 @@ class Mask:
         ['amount', 'mail']
     """
 
-    def __init__(self, fields: list[SensitiveField], key: bytes = b"") -> None:
-        self.keep = {field.name: field.keep for field in fields}
+    def __init__(
+        self,
+        fields: Sequence[SensitiveField],
+        key: bytes = b"",
+        *,
+        entity: str | None = None,
+        event_time: str | None = None,
+    ) -> None:
+        self.keep: dict[str, Keep] = {field.name: field.keep for field in fields}
+        # The record's own fields that repeat one of the event's: hidden under either name.
+        repeats = {"key": entity, "at": event_time, "score": None}
+        keeps = {own: self.keep.get(own) or self.keep.get(name or "") for own, name in repeats.items()}
+        self.own: dict[str, Keep] = {own: keep for own, keep in keeps.items() if keep is not None}
         self._key = key
 
     @classmethod
-    def of(cls, settings: RecordSettings) -> Mask:
+    def of(
+        cls, settings: RecordSettings, *, entity: str | None = None, event_time: str | None = None
+    ) -> Mask:
         """The mask that the settings declare.
+
+        Args:
+            settings: the ``[record]`` table.
+            entity: the event's field that the record's `key` repeats.
+            event_time: the one that its `at` repeats.
 
         Raises:
             ConfigError: a field is to be hashed, and there is no key or a short one.
@@ -54,7 +80,7 @@ class Mask:
                     hint=f"set the environment variable {settings.sensitive_key_env}",
                 )
             )
-        return cls(list(settings.sensitive), key)
+        return cls(settings.sensitive, key, entity=entity, event_time=event_time)
 
     def __bool__(self) -> bool:
         return bool(self.keep)
@@ -63,8 +89,22 @@ class Mask:
         """The record without what must not be kept."""
         if not self.keep:
             return record
-        data = msgspec.to_builtins(record, enc_hook=plain, str_keys=True)
-        return msgspec.convert(self.data(data), DecisionRecord)
+        hashes_key = self.own.get("key") == "hash" and record.key is not None
+        return msgspec.structs.replace(
+            record,
+            key=self.hash(record.key) if hashes_key else None if "key" in self.own else record.key,
+            at=None if "at" in self.own else record.at,  # a hash is no time
+            score=None if "score" in self.own else record.score,
+            inputs=self._part(record.inputs),
+            values=self._part(record.values),
+            features=self._part(record.features),
+            outputs=self._part(record.outputs),
+            rules=[msgspec.structs.replace(rule, read=self._part(rule.read)) for rule in record.rules],
+        )
+
+    def _part(self, part: dict[str, Any]) -> dict[str, Any]:
+        hidden: dict[str, Any] = self.data(writable(part))
+        return hidden
 
     def data(self, data: Any) -> Any:
         """Mappings and lists, at any depth, without what must not be kept: for logs as well."""
@@ -83,7 +123,9 @@ class Mask:
 
     def hash(self, value: Any) -> str:
         """The keyed hash of a value: equal values have equal hashes, and nobody without the key can try."""
-        return hmac.new(self._key, encode_any(value), hashlib.sha256).hexdigest()
+        # A number and its text are one value: the record's `key` is the text of the event's field.
+        data = value.encode() if isinstance(value, str) else encode_any(value)
+        return hmac.new(self._key, data, hashlib.sha256).hexdigest()
 
 
 _NOTHING = object()

@@ -19,11 +19,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from veredito.errors import OutputError, OverloadedError, UnavailableError
+from veredito.graph.metrics import metrics as graph_metrics
 from veredito.record import metrics as record_metrics
 from veredito.serve import http, oip
 from veredito.serve.assemble import Service
 from veredito.serve.deciding import Deciding
-from veredito.serve.faults import described
+from veredito.serve.faults import described, stack
 from veredito.serve.metrics import Metrics
 from veredito.serve.openapi import LABEL, openapi
 from veredito.serve.predicting import Predicting
@@ -111,6 +112,7 @@ class App:
         if recorder is not None:
             self.metrics.add(lambda: record_metrics(recorder.accounts()))
         if service.decider is not None and service.inputs is not None:
+            self.metrics.add(graph_metrics)
             self._deciding = self._hot[_DECIDE] = Deciding(
                 service.decider,
                 service.inputs,
@@ -164,7 +166,7 @@ class App:
         status, body, headers = http.refusal(error, request_id, sentence=sentence)
         if status >= 500 and not isinstance(error, UnavailableError):
             log.error("request_id=%s failed: %s", request_id, described(error))
-            log.debug("request_id=%s", request_id, exc_info=error)
+            log.debug("request_id=%s\n%s", request_id, stack(error))
         self.metrics.reject(http.code(error))
         return status, body, headers
 

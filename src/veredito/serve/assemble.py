@@ -101,13 +101,16 @@ class Service:
                 await source.aclose()
 
     def _layout(self, inputs: Schema) -> RecordLayout:
-        rows = self.decider.about.features if self.decider is not None else {}
+        about = self.decider.about if self.decider is not None else None
+        rows = about.features if about is not None else {}
         return RecordLayout(
             inputs=inputs,
             features=recorded_features(
                 {name: (rows[name], predictor.in_schema) for name, predictor in self.predictors.items()}
             ),
             outputs={name: predictor.out_schema for name, predictor in self.predictors.items()},
+            entity=about.key if about is not None else None,
+            event_time=about.event_time if about is not None else None,
         )
 
 
@@ -185,7 +188,7 @@ def assemble(
         raise ConfigError(problems.found, title=f"{path.name} is invalid")
     return Service(
         config, folder, models, sources, decider=decider, inputs=inputs, graph=graph, keys=keys,
-        warnings=_warnings(config, keys),
+        warnings=_warnings(config, keys, decider),
     )  # fmt: skip
 
 
@@ -197,12 +200,14 @@ def _models_alone(config: Config) -> Config:
     return Config(service=config.service, models=config.models, auth=config.auth)
 
 
-def _warnings(config: Config, keys: Keys | None) -> list[str]:
+def _warnings(config: Config, keys: Keys | None, decider: Decider | None) -> list[str]:
     warnings = []
     if keys is None and config.service.host not in {"127.0.0.1", "::1", "localhost"}:
         warnings.append(f"no [auth]: everyone who reaches {config.service.host} may ask")
     if config.decision is not None and config.record is None:
         warnings.append("no [record]: decisions are answered and forgotten")
+    if decider is not None:
+        warnings += map(str, decider.plan.warnings)
     return warnings
 
 

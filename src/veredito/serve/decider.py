@@ -21,7 +21,7 @@ from veredito.graph.trace import Span, Trace
 from veredito.record import DecisionRecord, RecordedOutcome, RecordedRule, new_decision_id
 from veredito.schema import Field, Schema
 from veredito.serve.config import FallbackSettings
-from veredito.serve.faults import described
+from veredito.serve.faults import described, stack
 from veredito.serve.stages import STAGES_INPUT, Stages
 from veredito.types import Outcome
 
@@ -112,7 +112,7 @@ class Decider:
         else:
             decision = self._fallback
             log.error("request_id=%s decision failed: %s", request_id, described(error))
-            log.debug("request_id=%s", request_id, exc_info=error)
+            log.debug("request_id=%s\n%s", request_id, stack(error))
         record = self._record(event, run, decision, request_id, stages, received_at)
         return Decided(decision, record, {name: run.outcomes[name] for name in self.about.effects})
 
@@ -165,7 +165,7 @@ class Decider:
             service_version=about.service_version,
             config_hash=about.config_hash,
             request_id=request_id,
-            key=str(getattr(event, about.key)) if about.key else None,
+            key=_key(event, about.key),
             status=_status(run.error),
             source=decision.source,
             action=decision.action,
@@ -195,9 +195,16 @@ def _outcome(span: Span) -> RecordedOutcome:
     )
 
 
+def _key(event: Any, name: str | None) -> str | None:
+    value = getattr(event, name) if name else None
+    return None if value is None else str(value)
+
+
 def _items(row: Any) -> ItemsView[str, Any]:
-    """A row's fields, whether it is a mapping or a struct."""
-    return (msgspec.structs.asdict(row) if isinstance(row, msgspec.Struct) else row).items()
+    """A row's fields, whether it is a mapping or a struct; what is neither was no row, and failed the model."""
+    if isinstance(row, msgspec.Struct):
+        return msgspec.structs.asdict(row).items()
+    return (row if isinstance(row, Mapping) else {}).items()
 
 
 def recorded_features(rows: Mapping[str, tuple[str, Schema]]) -> Schema | None:

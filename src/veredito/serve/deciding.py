@@ -80,16 +80,19 @@ class Deciding:
         return await self._decide_once(event, call, deadline, given)
 
     def refused(self, error: Exception, request_id: str) -> None:
-        """Record that a request was refused, or that a model failed it, and why.
+        """Record that a request was refused, or that we failed it, and why.
 
-        The refusal itself stands whatever comes of it.
+        The refusal itself stands whatever comes of it. Those whom nobody let in are counted and not recorded:
+        strangers shall not be able to fill the disk.
         """
-        if self._recorder is None or not isinstance(error, InputError | OverloadedError | OutputError):
+        if self._recorder is None or isinstance(error, http.UnauthorizedError):
             return
+        why = http.code(error)
         if isinstance(error, OutputError):
-            record = self._decider.unanswered(request_id, "failed", f"{http.code(error)}: {error}")
+            record = self._decider.unanswered(request_id, "failed", f"{why}: {error}")
         else:
-            record = self._decider.unanswered(request_id, "refused", http.code(error))
+            ours = why == "internal" and not isinstance(error, RecordError)
+            record = self._decider.unanswered(request_id, "failed" if ours else "refused", why)
         try:
             self._recorder.append_nowait(record)
         except (RecordError, OverloadedError) as failure:

@@ -7,11 +7,13 @@ record waits for nothing. Those who wait are woken once a batch.
 from __future__ import annotations
 
 import asyncio
+import collections
 import dataclasses
 import errno
 import logging
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
@@ -22,7 +24,7 @@ from veredito.record.outbox.segments import Segments
 OnFull: TypeAlias = Literal["refuse", "count"]
 _Result: TypeAlias = bool | VereditoError
 
-_RETRY_SECONDS = 0.2  # between attempts to write what was already answered
+_RETRY_SECONDS = 0.2  # a failing disk is left alone for so long; callers are refused meanwhile
 _BATCH_RECORDS_MAX = 512  # a greater batch adds latency without saving syncs
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 log = logging.getLogger("veredito.record")
@@ -53,6 +55,9 @@ class Writer:
         self._put, self._committed = 0, 0
         self.unrecorded = self.refused = 0
         self._broken: Exception | None = None
+        self._pending: collections.deque[_Waiting] = collections.deque()  # to be committed before the queue
+        self._fault: OSError | None = None  # why the last commit failed, until it is time to try again
+        self._retry_at = 0.0
         self.disk_errors = 0
         self.commits = 0
 
@@ -105,61 +110,81 @@ class Writer:
         except Exception as error:
             log.exception("the outbox's writer broke; nothing is recorded from here on")
             self._broken = error
-            while not self._queue.empty():
-                if item := self._next():
-                    self._refuse([item], RecordError(f"the outbox's writer broke: {error}"))
+            refusal = RecordError(f"the outbox's writer broke: {error}")
+            while self._pending or not self._queue.empty():
+                item = self._pending.popleft() if self._pending else self._take(wait=False)
+                if item is not None:
+                    self._refuse([item], refusal)
 
     def _work(self) -> None:
-        batch: list[_Waiting] = []
-        held: _Waiting | None = None
-        while held or batch or not self._closing.is_set() or not self._queue.empty():
-            batch, held = self._gather(batch, held)
+        while self._pending or not self._closing.is_set() or not self._queue.empty():
+            if self._fault is not None:
+                self._bide(self._fault)
+            batch = self._gather()
             if batch:
-                batch = self._commit(batch)
-            if batch and self._closing.wait(_RETRY_SECONDS):  # answered, not durable yet: tried until the end
-                self._give_up(batch)
-                batch = []
+                self._commit(batch)
         try:
             self._segments.seal()
         except OSError as error:
             log.warning("the last segment could not be closed cleanly: %s", error)
 
-    def _gather(self, batch: list[_Waiting], held: _Waiting | None) -> tuple[list[_Waiting], _Waiting | None]:
-        """The next batch: what is kept from the last, the one that did not fit in it, and what is queued."""
-        room = self._segments.batch_bytes_max() - sum(frames.size(item.payload) for item in batch)
-        item = held or (self._next() if batch else self._queue.get())
-        while item is not None:
+    def _gather(self) -> list[_Waiting]:
+        """The next batch: what is left from before, and what is queued. Waits if there is neither."""
+        batch: list[_Waiting] = []
+        room = self._segments.batch_bytes_max()
+        while len(batch) < _BATCH_RECORDS_MAX:
+            item = self._pending.popleft() if self._pending else self._take(wait=not batch)
+            if item is None:
+                break
             room -= frames.size(item.payload)
             if room < 0:
-                return batch, item
+                self._pending.appendleft(item)
+                break
             batch.append(item)
-            if len(batch) >= _BATCH_RECORDS_MAX:
-                return batch, None
-            item = self._next()
-        return batch, None
+        return batch
 
-    def _next(self) -> _Waiting | None:
+    def _take(self, *, wait: bool) -> _Waiting | None:
         try:
-            return self._queue.get_nowait()
+            return self._queue.get(block=wait and not self._closing.is_set())
         except queue.Empty:
             return None
 
-    def _commit(self, batch: list[_Waiting]) -> list[_Waiting]:
-        """Commit a batch; returns the part that must be tried again."""
-        error = self._try_commit([item.payload for item in batch])
-        if error is None:
+    def _bide(self, fault: OSError) -> None:
+        """Leave the failing disk alone for a while; who comes meanwhile is told at once."""
+        while (left := self._retry_at - time.monotonic()) > 0 and not self._closing.is_set():
+            try:
+                item = self._queue.get(timeout=left)
+            except queue.Empty:
+                break
+            if item is not None:
+                self._pending.extend(self._turn_away([item], fault))
+        self._fault = None
+
+    def _commit(self, batch: list[_Waiting]) -> None:
+        fault = self._try_commit([item.payload for item in batch])
+        if fault is None:
             self._committed += len(batch)
             self.commits += 1
             self._bytes_out += sum(len(item.payload) for item in batch)
             _wake(batch, True)
-            return []
-        waited_for = [item for item in batch if item.done is not None]
+            return
+        self._fault, self._retry_at = fault, time.monotonic() + _RETRY_SECONDS
+        answered = self._turn_away([*batch, *self._pending], fault)
+        self._pending.clear()
+        if self._closing.is_set():
+            self._give_up(answered)
+        else:  # answered already, not durable yet: tried until the end
+            self._pending.extend(answered)
+
+    def _turn_away(self, items: Sequence[_Waiting], fault: OSError) -> list[_Waiting]:
+        """Tell those who wait that the disk does not take their records; returns the others."""
+        waited_for = [item for item in items if item.done is not None]
         if self._on_full == "refuse":
-            self._refuse(waited_for, _refusal(error))
+            self._refuse(waited_for, _refusal(fault))
         else:
             self._give_up(waited_for)
             _wake(waited_for, False)
-        return [item for item in batch if item.done is None]
+        return [item for item in items if item.done is None]
 
     def _try_commit(self, payloads: list[bytes]) -> OSError | None:
         """Commit, with a second attempt in a fresh segment unless there is no space for one."""
