@@ -1,6 +1,6 @@
 """Run the cases: all, or those named. Each is a process of its own and writes bench/results/<case>.json.
 
-python -m bench [graph|learn|row|record|serving ...] [--quick]
+python -m bench [engines|graph|learn|row|record|serving ...] [--quick]
 """
 
 import subprocess
@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 CASES = {
+    "engines": "bench.engines",
     "graph": "bench.graph",
     "learn": "bench.learn",
     "row": "bench.row",

@@ -1,6 +1,7 @@
 """The behaviour that every engine must have, for pure nodes, effects on the loop and effects on threads."""
 
 import asyncio
+import contextlib
 import inspect
 import threading
 
@@ -8,6 +9,7 @@ import pytest
 
 from veredito import graph as vg
 from veredito.errors import GraphError
+from veredito.graph.reaper import reaper
 
 
 class Leaves:
@@ -520,6 +522,39 @@ class TestTime:
         )
 
         assert execute(g.plan(["quick", "slow"])).value == ("quick", None)
+
+    def test_a_blocking_effect_over_its_timeout_is_left_alone_and_counted(self, execute):
+        """Its thread cannot be stopped: it is given up, and held until the call returns."""
+        free, before = threading.Event(), reaper.detached_total
+        nodes = [
+            vg.Effect("slow", free.wait, needs=(), timeout_ms=5, default="default"),
+            vg.Pure("answer", lambda slow: (slow, reaper.detached_total - before)),
+        ]
+        try:
+            run = execute(vg.Graph(nodes).plan("answer"))
+        finally:
+            free.set()
+
+        assert run.value == ("default", 1)
+        assert str(run.outcomes["slow"]) == "default(timeout)"
+
+    def test_an_effect_that_ignores_its_cancellation_is_counted_too(self, execute):
+        free, before = threading.Event(), reaper.detached_total
+
+        async def stubborn():
+            while not free.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.01)
+
+        async def wait_a_turn(slow):
+            await asyncio.sleep(0.005)
+            return reaper.detached_total - before
+
+        nodes = [vg.Effect("slow", stubborn, timeout_ms=5, default=None), vg.effect(wait_a_turn)]
+        try:
+            assert execute(vg.Graph(nodes).plan("wait_a_turn")).value == 1
+        finally:
+            free.set()
 
     def test_a_condition_leaves_the_arms_their_time(self, execute):
         """The budget of what is asked ends so early that what the answer sets going can have its timeout."""

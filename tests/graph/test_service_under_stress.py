@@ -158,12 +158,11 @@ def decide(service, **headers):
         return json.load(answer), (time.monotonic() - began) * 1e3
 
 
-def outcomes(service):
-    """How often each effect came to what, so far."""
+def metrics(service):
+    """Every sample by its name and labels."""
     with urllib.request.urlopen(service.url + "/metrics", timeout=60) as answer:
         lines = answer.read().decode().splitlines()
-    prefix = "veredito_node_outcomes_total"
-    return {line.split()[0]: float(line.split()[1]) for line in lines if line.startswith(prefix)}
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line[0] != "#"}
 
 
 @contextlib.contextmanager
@@ -210,10 +209,10 @@ def test_while_all_is_well_everything_is_known(service, services):
 @pytest.mark.parametrize("fault", [hanging, failing, gone, slow], ids=lambda fault: fault.__name__)
 def test_the_deadline_holds_with_the_declared_defaults(service, services, fault):
     """The policy answers from defaults, before the deadline; the fallback is not needed."""
-    before = outcomes(service)
+    before = metrics(service)
     with fault(services):
         answer, took_ms = decide(service)
-    after = outcomes(service)
+    after = metrics(service)
 
     assert (answer["action"], answer["score"], answer["source"]) == ("review", 0.0, "policy")
     assert answer["reasons"] == ["nothing is known"]
@@ -230,3 +229,13 @@ def test_a_caller_in_a_hurry_gets_the_defaults_by_then(service, services):
 
     assert (answer["action"], answer["source"]) == ("review", "policy")
     assert took_ms < TIMEOUT_MS
+
+
+def test_what_was_given_up_is_counted_in_the_metrics(service, services):
+    """An operator sees that effects do not come back."""
+    before = metrics(service)["veredito_effects_given_up_total"]
+    with hanging(services):
+        decide(service, **{"x-request-timeout-ms": "50"})
+
+    assert metrics(service)["veredito_effects_given_up_total"] > before
+    assert metrics(service)["veredito_effects_detached"] >= 0

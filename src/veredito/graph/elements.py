@@ -8,6 +8,8 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from veredito.graph.reaper import reaper
+
 
 def over_elements(function: Callable[..., Any]) -> Callable[..., list[Any]]:
     """The function over a sequence, one element after the other; after a failure none follows.
@@ -66,9 +68,11 @@ def aover_elements(function: Callable[..., Any], in_flight_max: int) -> Callable
         workers = [asyncio.create_task(work()) for _ in range(min(in_flight_max, len(listed)))]
         try:
             await _until(workers, lambda: errors and min(errors) < min(running, default=len(listed)))
+        except asyncio.CancelledError as gone:
+            _give_up(workers, *gone.args)
+            raise
         finally:
-            for worker in workers:
-                worker.cancel()
+            _give_up(workers)
         if errors:
             first = min(errors)
             errors[first].add_note(f"at element {first}")
@@ -103,3 +107,8 @@ async def _until(workers: list[asyncio.Task[None]], enough: Callable[[], Any]) -
         done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
         for worker in done:
             worker.result()
+
+
+def _give_up(workers: list[asyncio.Task[None]], *why: str) -> None:
+    for worker in workers:
+        reaper.detach(worker, *why)

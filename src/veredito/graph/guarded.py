@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -43,6 +44,6 @@ class GuardedEffect:
 
 def _on_thread(function: Callable[..., Any]) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:
-        return await workers.submit(asyncio.get_running_loop(), function, *args, **kwargs)
+        return await workers.call(functools.partial(function, *args, **kwargs))
 
     return call

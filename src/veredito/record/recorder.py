@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 import time
 import types
 import warnings
@@ -24,10 +25,15 @@ from veredito.record.outbox.writer import Writer
 from veredito.record.record import DecisionRecord, encode
 from veredito.record.sensitive import Mask
 from veredito.record.settings import RecordSettings
+from veredito.record.sinks import custom
 from veredito.record.sinks.runner import Runner
 from veredito.record.sinks.sink import Sink
 
 log = logging.getLogger("veredito.record")
+
+# The sinks' threads share the interpreter with the loop that answers. At Python's own 5 ms a decision could wait
+# so long for each of them, at every turn.
+_SWITCH_SECONDS = 0.0005
 
 
 def outbox_folder(folder: str | Path, worker: str = "0") -> Path:
@@ -87,7 +93,7 @@ class Recorder:
             disk: the file operations; replaceable in tests.
 
         Raises:
-            ConfigError: no sink, two sinks of one name, a worker's name that is no file name, or no key for
+            ConfigError: no sink, two sinks of one name, a sink of the config that cannot be made, a worker's name that is no file name, or no key for
                 the hash of sensitive fields.
             MissingExtraError: a sink's library is not installed.
             RecordError: another process has the outbox open, or a cursor is damaged.
@@ -112,6 +118,7 @@ class Recorder:
 
     def _start(self, sinks: Sequence[Sink]) -> None:
         self._runners = [Runner(sink, self._segments, self._folder, self._release) for sink in sinks]
+        sys.setswitchinterval(min(_SWITCH_SECONDS, sys.getswitchinterval()))
         self._writer.start()
         for runner in self._runners:
             runner.start()
@@ -248,7 +255,7 @@ def _sinks_of(
         from veredito.record.sinks.kafka import KafkaSink
 
         sinks.append(KafkaSink(settings.kafka))
-    return sinks
+    return [*sinks, *(custom.build(name, table) for name, table in settings.sinks.items())]
 
 
 def _check(sinks: Sequence[Sink], worker: str) -> None:

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from veredito.errors import OutputError, OverloadedError, UnavailableError
+from veredito.graph.metrics import metrics as graph_metrics
 from veredito.record import metrics as record_metrics
 from veredito.serve import http, oip
 from veredito.serve.assemble import Service
@@ -111,6 +112,7 @@ class App:
         if recorder is not None:
             self.metrics.add(lambda: record_metrics(recorder.accounts()))
         if service.decider is not None and service.inputs is not None:
+            self.metrics.add(graph_metrics)
             self._deciding = self._hot[_DECIDE] = Deciding(
                 service.decider,
                 service.inputs,

@@ -188,7 +188,7 @@ def assemble(
         raise ConfigError(problems.found, title=f"{path.name} is invalid")
     return Service(
         config, folder, models, sources, decider=decider, inputs=inputs, graph=graph, keys=keys,
-        warnings=_warnings(config, keys),
+        warnings=_warnings(config, keys, decider),
     )  # fmt: skip
 
 
@@ -200,12 +200,14 @@ def _models_alone(config: Config) -> Config:
     return Config(service=config.service, models=config.models, auth=config.auth)
 
 
-def _warnings(config: Config, keys: Keys | None) -> list[str]:
+def _warnings(config: Config, keys: Keys | None, decider: Decider | None) -> list[str]:
     warnings = []
     if keys is None and config.service.host not in {"127.0.0.1", "::1", "localhost"}:
         warnings.append(f"no [auth]: everyone who reaches {config.service.host} may ask")
     if config.decision is not None and config.record is None:
         warnings.append("no [record]: decisions are answered and forgotten")
+    if decider is not None:
+        warnings += map(str, decider.plan.warnings)
     return warnings
 
 

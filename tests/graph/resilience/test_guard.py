@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import threading
 
 import msgspec
 import pytest
@@ -107,7 +108,7 @@ class TestBreaker:
         assert run(main) == "value of k"
         assert remote.calls == 4
 
-    def test_effects_over_their_budget_open_the_breaker(self):
+    def test_effects_over_their_budget_open_the_breaker_on_every_engine(self, engine):
         remote = Remote(hang=range(100))
         node = vg.effect(timeout_ms=2, default=None, breaker=Breaker(failures=2))(remote.get)
         plan = vg.Graph([vg.value("key", "k"), node]).plan("get")
@@ -115,7 +116,12 @@ class TestBreaker:
         async def main():
             return [str((await plan.arun({})).outcomes["get"]) for _ in range(3)]
 
-        assert run(main) == ["default(timeout)", "default(timeout)", "default(BreakerOpenError)"]
+        def found():
+            if engine == "asyncio":
+                return run(main)
+            return [str(plan.run(engine=engine).outcomes["get"]) for _ in range(3)]
+
+        assert found() == ["default(timeout)", "default(timeout)", "default(BreakerOpenError)"]
         assert remote.calls == 2
 
 
@@ -174,6 +180,22 @@ class TestLimit:
 
         assert execute(g.plan("all")).value == [f"value of {key}" for key in range(20)]
         assert remote.most == 2
+
+    def test_a_blocking_call_that_was_given_up_keeps_its_place_too(self):
+        """Its thread still talks to the dependency."""
+        free = threading.Event()
+        node = vg.effect(
+            name="slow", timeout_ms=5, default=None, limit=Limit(in_flight_max=1, waiting_max=0)
+        )(lambda: free.wait(30))
+        plan = vg.Graph([node]).plan("slow")
+
+        async def main():
+            return [str((await plan.arun({})).outcomes["slow"]) for _ in range(2)]
+
+        try:
+            assert run(main) == ["default(timeout)", "default(OverloadedError)"]
+        finally:
+            free.set()
 
 
 class TestCache:

@@ -130,8 +130,18 @@ class TestReasonCodes:
 
         given = step.model.contributions(PAYMENTS).select(MIXED).rows(named=True)
         for reasons, row in zip(found, given, strict=True):
-            raised = [name for name in sorted(row, key=row.get, reverse=True) if row[name] > 0]
+            least = max(map(abs, row.values())) * 1e-6
+            raised = [name for name in sorted(row, key=row.get, reverse=True) if row[name] > least]
             assert list(reasons) == [*raised, None, None][:2]
+
+    def test_what_rounding_left_over_is_no_reason(self):
+        """A feature that the trees never split by has a contribution of some 1e-17, and did nothing."""
+        table = pl.DataFrame({"x": [0.0, 1.0] * 50, "idle": ["a", "b", "a", "b"] * 25, "y": [0, 1] * 50})
+        model = learn.lightgbm_classifier(["x", "idle"], target="y", num_trees=20)
+
+        found = learn.reason_codes(model, top=2)(table).table["reason_2"]
+
+        assert found.is_null().all()
 
     def test_down_names_what_lowered_it(self):
         table = pl.DataFrame({"x": [0.0, 1.0, 2.0], "y": [0.0, 1.0, 2.0]})

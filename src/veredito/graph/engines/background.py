@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from veredito.graph.reaper import LATE, reaper
 from veredito.graph.resilience.report import told
 from veredito.types import Outcome
 
@@ -34,10 +35,14 @@ def start(
     """
 
     async def noted() -> Any:
+        task = asyncio.ensure_future(call(*args, **kwargs))
         try:
-            return await call(*args, **kwargs)
-        finally:
-            if outcome := told(asyncio.current_task()):
-                note(outcome)
+            await asyncio.wait([task])
+        except asyncio.CancelledError:  # its budget is over, and the engine has stopped waiting
+            reaper.detach(task, LATE)
+            raise
+        if outcome := told(task):
+            note(outcome)
+        return task.result()
 
     return asyncio.run_coroutine_threadsafe(noted(), loop())

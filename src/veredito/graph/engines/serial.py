@@ -1,13 +1,14 @@
 """The reference: one node after the other, straight from the declaration. Clarity before speed.
 
-It knows nothing of units, regions or generated code, so that agreeing with it means something. Blocking
-effects run in the caller's thread and cannot be interrupted: their lateness is judged when they return.
+It knows nothing of units, regions or generated code, so that agreeing with it means something. A blocking
+effect runs in the caller's thread, or on a worker thread where it has a budget: else nobody could stop waiting.
 """
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import functools
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,10 @@ from veredito.graph.engines import background
 from veredito.graph.engines.budget import budget_end, late
 from veredito.graph.engines.verdicts import verdict
 from veredito.graph.nodes import waits
+from veredito.graph.reaper import LATE, reaper
 from veredito.graph.run import Run, State
 from veredito.graph.shape import members
+from veredito.graph.workers import workers
 from veredito.types import Outcome
 
 if TYPE_CHECKING:
@@ -115,6 +118,7 @@ class _Reference:
             return
         told: list[Outcome] = []
         try:
+            reaper.admit()
             value = self._await(at, args, kwargs, end, told.append)
         except _LateError:
             late(state, at)
@@ -134,18 +138,21 @@ class _Reference:
         note: Callable[[Outcome], None],
     ) -> Any:
         function = self.state.plan.function(at)
-        if not self.state.plan.is_async(at):
-            value = function(*args, **kwargs)
-            if end is not None and time.monotonic() > end:
-                raise _LateError
-            return value
-        future = background.start(function, note, *args, **kwargs)
+        if self.state.plan.is_async(at):
+            future = background.start(function, note, *args, **kwargs)
+        elif end is None:
+            return function(*args, **kwargs)
+        else:
+            future = workers.start(functools.partial(function, *args, **kwargs))
         try:
             return future.result(None if end is None else end - time.monotonic())
         except TimeoutError:
             if future.done():
                 raise
-            future.cancel()
+            if self.state.plan.is_async(at):
+                future.cancel()  # it is held on its own loop
+            else:
+                reaper.detach(future, LATE)
             raise _LateError from None
 
 

@@ -49,8 +49,8 @@ class _ThreadsRun(Scheduling):
                 self._await_one()
                 self.drain()
         finally:
-            for future in self.running.values():
-                reaper.detach(future)
+            for unit in list(self.running):
+                self._give_up(unit)
         self.ended = time.monotonic()
         return Run(self)
 
@@ -82,8 +82,12 @@ class _ThreadsRun(Scheduling):
     def _await_one(self) -> None:
         """Take the next effect that ends, or give up those whose budget does."""
         end = min((self.ends[unit] for unit in self.running if unit in self.ends), default=None)
+        left = None if end is None else end - time.monotonic()
+        if left is not None and left <= 0:
+            self._expire()
+            return
         try:
-            unit = self.done.get(timeout=None if end is None else max(0.0, end - time.monotonic()))
+            unit = self.done.get(timeout=left)
         except queue.Empty:
             self._expire()
             return
@@ -95,6 +99,14 @@ class _ThreadsRun(Scheduling):
     def _expire(self) -> None:
         now = time.monotonic()
         for unit in [unit for unit in self.running if self.ends.get(unit, now + 1.0) <= now]:
-            reaper.detach(self.running.pop(unit), LATE)
+            self._give_up(unit)
             late(self, self.program.members[unit][0])
             self.settle(unit)
+
+    def _give_up(self, unit: int) -> None:
+        """Wait no longer. A coroutine is cancelled and held on its own loop; a thread is left alone, and held here."""
+        future = self.running.pop(unit)
+        if self.program.members[unit][0] in self.program.coroutines:
+            future.cancel()
+        else:
+            reaper.detach(future, LATE)

@@ -26,6 +26,8 @@ from veredito.learn.step import Step, fitted
 from .model_learner import ModelLearner
 from .model_step import ModelStep
 
+_ROUNDING = 1e-6  # of a row's strongest contribution: XGBoost sums in float32, so less than that is no reason
+
 
 class ReasonCodes(Step, kind="reason_codes"):
     """A model, and which features moved its score most.
@@ -80,7 +82,8 @@ class ReasonCodes(Step, kind="reason_codes"):
         """The strongest reasons of each row; fewer than asked for where fewer features moved the score so."""
         at = self.model.output_at(self.output)
         moved = self.model.explain(features)[:, at, :-1] * self.sign
-        moved = np.where(moved > 0, moved, 0.0)  # NaN is no reason either
+        residue = np.abs(moved).max(axis=1, keepdims=True, initial=0.0) * _ROUNDING
+        moved = np.where(moved > residue, moved, 0.0)  # NaN is no reason either
         order = np.argsort(-moved, axis=1, kind="stable")[:, : len(self.codes)]
         strengths = np.take_along_axis(moved, order, axis=1)
         names, short = self.model.features, [None] * (len(self.codes) - order.shape[1])

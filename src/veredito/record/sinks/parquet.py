@@ -31,6 +31,7 @@ from veredito.types import Clock, SystemClock
 _COMPACTED_ROWS_MAX = 500_000  # of a compacted file; bounds the ids held while it is made
 _COMPACTED_BYTES_MAX = 2**30  # of its rows, as they are in memory; bounds the time that takes
 _GRACE_SECONDS = 300.0  # an hour is over for compaction when so much of the next has passed
+_QUIET_SECONDS = 60.0  # without a new file: a backlog's hours are over while they still grow
 _AGAIN_SECONDS = 600.0  # after an hour could not be compacted
 log = logging.getLogger("veredito.record")
 
@@ -102,7 +103,9 @@ class ParquetSink:
         self._folder, self._reader, self._settings = folder, RowReader(columns), settings
         self._outbox, self._disk, self._clock = outbox, disk or Disk(), clock or SystemClock()
         self._identity = ""
-        self._written: dict[Path, float] = {}  # partitions that may hold several files; not looked at before
+        self._written: dict[
+            Path, float
+        ] = {}  # partitions that may hold several files; from when to look there
         self.gathering = Gathering(settings.rows_max, seconds=settings.gather_seconds)
 
     def open(self, sequence: int, stopping: threading.Event) -> None:  # noqa: ARG002 - a local disk has no long waits
@@ -117,7 +120,7 @@ class ParquetSink:
             self._disk.remove(file.path)
         for folder in {file.path.parent for file in remains}:
             self._disk.sync_folder(folder)
-        self._written = {file.path.parent: 0.0 for file in files}
+        self._written = {file.path.parent: self._clock.monotonic() for file in files}
 
     def deliver(self, batch: Batch) -> Delivery:
         """Write one file for each hour that the batch touches."""
@@ -147,7 +150,7 @@ class ParquetSink:
         """
         if not self._settings.compact:
             return
-        now = self._clock.time()
+        now = self._clock.monotonic()
         over = (folder for folder, since in self._written.items() if since <= now and self._over(folder))
         if (folder := min(over, default=None)) is not None:
             self._written[folder] = now + _AGAIN_SECONDS
@@ -174,7 +177,7 @@ class ParquetSink:
         except BaseException:
             temporary.unlink(missing_ok=True)  # a full disk is not to be filled with its half
             raise
-        self._written.setdefault(path.parent, 0.0)
+        self._written[path.parent] = self._clock.monotonic() + _QUIET_SECONDS
 
     def _over(self, folder: Path) -> bool:
         day, hour = folder.parent.name.partition("=")[2], folder.name.partition("=")[2]
@@ -198,13 +201,16 @@ class ParquetSink:
 
 
 def _groups(files: list[Covered]) -> list[list[Covered]]:
-    """Neighbouring files whose rows together make a file of bounded size; single ones are left out."""
+    """Neighbouring files whose rows together make a file of bounded size; those that are large already part them.
+
+    A merged file's name covers all between its first and its last: none of them may be left out.
+    """
     groups: list[list[Covered]] = [[]]
     rows = size = 0
     for file in files:
         more_rows, more_bytes = tables.rows_and_bytes_of(file.path)
         rows, size = rows + more_rows, size + more_bytes
-        if groups[-1] and (rows > _COMPACTED_ROWS_MAX or size > _COMPACTED_BYTES_MAX):
+        if rows > _COMPACTED_ROWS_MAX or size > _COMPACTED_BYTES_MAX or 2 * more_bytes > _COMPACTED_BYTES_MAX:
             groups.append([])
             rows, size = more_rows, more_bytes
         groups[-1].append(file)
