@@ -1,12 +1,14 @@
 """A real service under load, killed, stopped and starved: nothing that was told is lost."""
 
+import json
 import random
 import signal
+import urllib.request
 
 import pytest
 from tests.record.violence import checks
 from tests.record.violence.load import Load
-from tests.record.violence.project import make_project
+from tests.record.violence.project import event, make_project
 
 from veredito.testing.service import running_service
 
@@ -55,3 +57,27 @@ def test_a_stop_under_load_answers_everything_accepted(tmp_path):
     checks.assert_once_in_table(tmp_path / "record", load.acknowledged)
     checks.assert_nothing_invented(tmp_path / "record", load.acknowledged.keys(), load.unknown)
     checks.assert_accounts(tmp_path / "record")
+
+
+def test_a_key_is_decided_once_over_kill_9(tmp_path):
+    """A caller that asks again after the crash, not knowing, has the first decision, or the only one."""
+    config = make_project(tmp_path)
+    with running_service(config) as service, Load(service.url, keyed=True) as load:
+        load.wait_for(random.randint(20, 300))
+        service.signal(signal.SIGKILL)
+        load.stop()
+    with running_service(config) as service:
+        again = {number: ask(service.url, number) for number in [*load.acknowledged, *load.unknown]}
+
+    assert {number: again[number] for number in load.acknowledged} == load.acknowledged
+    checks.assert_nothing_lost(tmp_path / "record", again)
+    checks.assert_nothing_invented(tmp_path / "record", again.keys(), set())
+    checks.assert_accounts(tmp_path / "record")
+
+
+def ask(url, number):
+    """One keyed request, as `Load` makes them; its answer."""
+    headers = {"content-type": "application/json", "idempotency-key": f"k{number}"}
+    body = json.dumps(event(number)).encode()
+    with urllib.request.urlopen(urllib.request.Request(f"{url}/v1/decide", body, headers)) as reply:
+        return json.loads(reply.read())
