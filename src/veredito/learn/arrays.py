@@ -31,6 +31,11 @@ def want_of(dtype: pl.DataType) -> Want:
     return "timestamp" if isinstance(dtype, pl.Datetime | pl.Date) else "any"
 
 
+def is_whole(dtype: pl.DataType) -> bool:
+    """Whether a column of this type holds whole numbers that all are int64 too."""
+    return dtype.is_integer() and dtype not in {pl.UInt64, pl.Int128, pl.UInt128}
+
+
 def fits(dtype: pl.DataType, want: Want) -> bool:
     """Whether a column of this type can be read as `want`. A column of nulls alone fits anything."""
     found = want_of(dtype)

@@ -85,6 +85,13 @@ _DTYPES = {str(dtype): dtype for dtype in (
 )}  # fmt: skip
 
 
+_HINT = "cast the column first"
+
+
+def _known(dtype: pl.DataType) -> bool:
+    return str(dtype) in _DTYPES or isinstance(dtype, pl.Datetime)
+
+
 def _dtype(name: str) -> pl.DataType:
     if name.startswith("Datetime"):
         unit = "ns" if "'ns'" in name else "ms" if "'ms'" in name else "us"
@@ -150,10 +157,25 @@ class expression(Learner):
         return list(Expression(tuple(self.expressions), {}, {}).parsed)  # type: ignore[arg-type]
 
     def check(self, preview: Preview) -> None:
-        """The columns that the expressions name must be there."""
+        """The columns that the expressions name must be there, and of types that they can be computed of."""
+        known = len(preview.problems)
         for item in self._parsed():
             preview.need(item.meta.root_names())
+            empty = preview.without_rows(item.meta.root_names())
+            if empty is not None and len(preview.problems) == known:
+                self._try(preview, item, empty)
         preview.make([item.meta.output_name() for item in self._parsed()], "any")
+
+    @staticmethod
+    def _try(preview: Preview, item: pl.Expr, empty: pl.DataFrame) -> None:
+        try:
+            for name, dtype in [*empty.schema.items(), *empty.select(item).schema.items()]:
+                if not _known(dtype):
+                    preview.wrong(f"column '{name}' has type {dtype}, which a row cannot hold", hint=_HINT)
+        except pl.exceptions.PolarsError as error:
+            types = ", ".join(f"'{name}' {dtype}" for name, dtype in empty.schema.items())
+            what = f"'{item.meta.output_name()}' cannot be made of {types}: {str(error).splitlines()[0]}"
+            preview.wrong(what, hint=_HINT)
 
     def fit(self, table: pl.DataFrame) -> Fit:
         """Nothing is learned but the types of what is read and made."""
@@ -161,9 +183,9 @@ class expression(Learner):
         dtypes = {name: str(table.schema[name]) for name in reads}
         made = table.select(list(reads)).lazy().select(self._parsed()).collect_schema()
         problems = [
-            Problem(self.kind, f"column '{name}' has type {dtype}, which a row cannot hold")
-            for name, dtype in [*dtypes.items(), *((name, str(dtype)) for name, dtype in made.items())]
-            if dtype not in _DTYPES and not dtype.startswith("Datetime")
+            Problem(self.kind, f"column '{name}' has type {dtype}, which a row cannot hold", hint=_HINT)
+            for name, dtype in [*table.select(list(reads)).schema.items(), *made.items()]
+            if not _known(dtype)
         ]
         if problems:
             raise LearnerError(problems)

@@ -113,14 +113,27 @@ class Preview:
         """Add a problem of the current learner."""
         self.problems.append(Problem(self.place, what, tuple(available), hint))
 
-    def need(self, names: Iterable[str], want: Want = "any", *, values: bool = False) -> None:
-        """Columns that must be there and be `want`; with `values`, at least one must not be missing."""
+    def need(
+        self, names: Iterable[str], want: Want = "any", *, values: bool = False, times: bool = True
+    ) -> None:
+        """Columns that must be there.
+
+        Args:
+            names: which.
+            want: what each must be.
+            values: whether at least one value must not be missing.
+            times: whether a timestamp may stand for a number, as seconds.
+        """
         for name in names:
             found = self.columns.get(name)
             if found is None:
                 if not name.startswith(self.prefixes or ("\0",)):
                     hint = did_you_mean(name, self.columns)
                     self.wrong(f"column '{name}' is missing", available=self.columns, hint=hint)
+                continue
+            if found == "timestamp" and want == "number" and not times:
+                hint = "take its parts by calendar or cyclic_time; models read it as seconds"
+                self.wrong(f"column '{name}' must be number, and is timestamp", hint=hint)
                 continue
             self._need_kind(name, found, want)
             if values and self.all_missing(name):
@@ -167,6 +180,11 @@ class Preview:
             return None
         values = self._table[name].drop_nulls()
         return tuple((values.drop_nans() if values.dtype.is_float() else values).unique().sort().to_list())
+
+    def without_rows(self, names: Iterable[str]) -> pl.DataFrame | None:
+        """These columns without their rows, if all of them are as they were in the table."""
+        wanted = list(dict.fromkeys(names))
+        return self._table[:0].select(wanted) if self._original.issuperset(wanted) else None
 
     def rows_where(self, name: str, value: Any) -> pl.Series:
         """Which rows have a value in a column that is as it was in the table."""

@@ -25,6 +25,7 @@ from veredito.record.outbox.writer import Writer
 from veredito.record.record import DecisionRecord, encode
 from veredito.record.sensitive import Mask
 from veredito.record.settings import RecordSettings
+from veredito.record.sinks import custom
 from veredito.record.sinks.runner import Runner
 from veredito.record.sinks.sink import Sink
 
@@ -92,7 +93,7 @@ class Recorder:
             disk: the file operations; replaceable in tests.
 
         Raises:
-            ConfigError: no sink, two sinks of one name, a worker's name that is no file name, or no key for
+            ConfigError: no sink, two sinks of one name, a sink of the config that cannot be made, a worker's name that is no file name, or no key for
                 the hash of sensitive fields.
             MissingExtraError: a sink's library is not installed.
             RecordError: another process has the outbox open, or a cursor is damaged.
@@ -254,7 +255,7 @@ def _sinks_of(
         from veredito.record.sinks.kafka import KafkaSink
 
         sinks.append(KafkaSink(settings.kafka))
-    return sinks
+    return [*sinks, *(custom.build(name, table) for name, table in settings.sinks.items())]
 
 
 def _check(sinks: Sequence[Sink], worker: str) -> None:

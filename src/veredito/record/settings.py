@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -101,6 +101,7 @@ class RecordSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         queue_bytes_max: bytes that may wait for the writer; beyond it decisions are refused or counted.
         parquet: the lake; on by default.
         kafka: the topic; off by default.
+        sinks: those of your own, by name: ``kind``, a class as ``module:Class``, and its arguments.
         sensitive: fields that must not be kept as they are.
         sensitive_key_env: the environment variable that holds the key of the hash.
     """
@@ -113,6 +114,7 @@ class RecordSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     queue_bytes_max: _Positive = 64 * 2**20
     parquet: ParquetSettings = ParquetSettings()
     kafka: KafkaSettings | None = None
+    sinks: dict[Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]+$")], dict[str, Any]] = {}
     sensitive: list[SensitiveField] = []
     sensitive_key_env: str = "VEREDITO_SENSITIVE_KEY"
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from veredito.errors import LearnerError, Problem, did_you_mean
-from veredito.learn.arrays import Want
+from veredito.learn.arrays import Want, is_whole
 from veredito.learn.block import Kernel, Layout, Matrix
 from veredito.learn.kernels import changing
 from veredito.learn.learner import Fit, Learner, names_of, settle
@@ -56,7 +56,7 @@ class Bounds(Step, kind="bounds"):
 def _bounded(name: str, dtype: pl.DataType, low: float, high: float) -> pl.Expr:
     finite = [bound for bound in (low, high) if np.isfinite(bound)]
     expression = pl.col(name)
-    if not dtype.is_integer() or not all(bound.is_integer() for bound in finite):
+    if not is_whole(dtype) or not all(bound.is_integer() for bound in finite):
         expression = expression.cast(pl.Float64)
     elif dtype != pl.Int64:
         expression = expression.cast(pl.Int64)
@@ -89,8 +89,9 @@ class _Fitted(Learner):
 
     def check(self, preview: Preview) -> None:
         """The columns must be numbers, and have values where the bound is to be learned."""
-        preview.need(self.bounds, "number")
-        preview.need([name for name in self.columns if name not in self.bounds], "number", values=True)
+        preview.need(self.bounds, "number", times=False)
+        learned = [name for name in self.columns if name not in self.bounds]
+        preview.need(learned, "number", values=True, times=False)
         preview.make(self.columns)
 
     def _learned(self, table: pl.DataFrame, which: Literal["min", "max"]) -> Matrix:
@@ -170,7 +171,7 @@ class clip(Learner):
 
     def check(self, preview: Preview) -> None:
         """The columns must be numbers."""
-        preview.need(self.columns, "number")
+        preview.need(self.columns, "number", times=False)
         preview.make(self.columns)
 
     def fit(self, table: pl.DataFrame) -> Fit:  # noqa: ARG002 - nothing is learned

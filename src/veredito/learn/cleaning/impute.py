@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from veredito.errors import LearnerError, Problem, did_you_mean
-from veredito.learn.arrays import Want, want_of
+from veredito.learn.arrays import Want, is_whole, want_of
 from veredito.learn.block import Block, Kernel, Layout, Matrix
 from veredito.learn.kernels import changing, in_order, nothing, over
 from veredito.learn.learner import Fit, Learner, names_of, settle
@@ -50,7 +50,7 @@ class Imputer(Step, kind="imputer"):
         )
 
     def _filled(self, name: str, dtype: pl.DataType, fill: float) -> pl.Expr:
-        if not self.whole or not fill.is_integer() or not (dtype.is_integer() or dtype == pl.Boolean):
+        if not self.whole or not fill.is_integer() or not (is_whole(dtype) or dtype == pl.Boolean):
             return pl.col(name).cast(pl.Float64).fill_null(fill)
         if dtype == pl.Boolean and fill in {0.0, 1.0}:
             return pl.col(name).fill_null(bool(fill))
@@ -113,9 +113,11 @@ class imputer(Learner):
 
     def check(self, preview: Preview) -> None:
         """The columns must be there, have values, and be of a kind that the strategy can fill."""
-        preview.need(self.columns, values=self.strategy != "constant" and self.placeholder is None)
+        values = self.strategy != "constant" and self.placeholder is None
         for name in self.columns:
             kind = preview.columns.get(name)
+            text = kind == "text" or (kind == "any" and isinstance(self.value or self.placeholder, str))
+            preview.need([name], "text" if text else "number", values=values, times=False)
             if kind == "text" and self.strategy in {"mean", "median"}:
                 hint = "use 'most_frequent' or 'constant'"
                 preview.wrong(f"column '{name}' is text, and has no {self.strategy}", hint=hint)
@@ -217,7 +219,8 @@ class missing_flags(Learner):
 
     def check(self, preview: Preview) -> None:
         """The columns must be there, and the flags' names free."""
-        preview.need(self.columns)
+        for name in self.columns:
+            preview.need([name], "text" if preview.columns.get(name) == "text" else "number")
         preview.make_new([name + self.suffix for name in self.columns])
 
     def fit(self, table: pl.DataFrame) -> Fit:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from veredito.errors import LearnerError, Problem
-from veredito.learn.arrays import Want, array
+from veredito.learn.arrays import Want, array, is_whole
 from veredito.learn.block import Block, Kernel, Layout, Matrix
 from veredito.learn.encoding.categories import counted, encoder, keys_of, need_categories
 from veredito.learn.kernels import in_order
@@ -145,7 +145,7 @@ class value_mapper(Learner):
     def check(self, preview: Preview) -> None:
         """The columns must be what the maps' keys are."""
         for name, found in self.maps.items():
-            preview.need([name], "text" if _text(found) else "number")
+            preview.need([name], "text" if _text(found) else "number", times=False)
             preview.make([name], "text" if _text(found.values()) else "number")
 
     def fit(self, table: pl.DataFrame) -> Fit:  # noqa: ARG002 - nothing is learned
@@ -229,7 +229,7 @@ class truncate_categories(Learner):
             numbers = {
                 n: Lookup(v.to_numpy(), v.to_numpy(), float(self.replacement)) for n, v in kept.items()
             }
-            return Fit(encoder(numbers, whole=all(table.schema[name].is_integer() for name in kept)))
+            return Fit(encoder(numbers, whole=all(is_whole(table.schema[name]) for name in kept)))
         keys = tuple(keys_of(values) for values in kept.values())
         nothing = (None,) * len(kept)
         return Fit(TextMap(tuple(kept), False, self.replacement, nothing, keys, keys))  # type: ignore[arg-type]

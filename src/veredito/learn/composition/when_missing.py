@@ -93,7 +93,9 @@ class when_missing(Composite):
 
     def check(self, preview: Preview) -> None:
         """The columns must be there, and some rows must have them all; both learners must fit."""
-        preview.need(self.columns, values=True)
+        for name in self.columns:
+            text = preview.columns.get(name) == "text"
+            preview.need([name], "text" if text else "number", values=True)
         ways = []
         for title, learner in (("then", self.then), ("otherwise", self.otherwise)):
             ways.append(preview.fork())

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from veredito.errors import LearnerError, Problem
-from veredito.learn.arrays import Want, want_of
+from veredito.learn.arrays import Want, is_whole, want_of
 from veredito.learn.block import Kernel, Layout, Matrix
 from veredito.learn.cleaning.selecting import keeping, kept_under
 from veredito.learn.kernels import in_order
@@ -59,9 +59,8 @@ class Encoder(Step, kind="encoder"):
 
     def apply(self, table: pl.DataFrame) -> pl.DataFrame:
         """One join a column."""
-        schema = table.schema
         return table.with_columns(
-            lookup.series(table[name], whole=whole and not (self.keep and schema[name].is_float()))
+            lookup.series(table[name], whole=whole and (not self.keep or _kept_whole(table.schema[name])))
             for (name, lookup), whole in zip(self.lookups.items(), self.whole, strict=True)
         )
 
@@ -77,6 +76,10 @@ class Encoder(Step, kind="encoder"):
     def unseen(self, series: pl.Series) -> int:
         """How many values are not in the table."""
         return self.lookups[series.name].unseen_in(series)
+
+
+def _kept_whole(dtype: pl.DataType) -> bool:
+    return dtype == pl.Boolean or is_whole(dtype)
 
 
 def encoder(columns: Mapping[str, Lookup], *, whole: bool) -> Encoder:

@@ -64,7 +64,7 @@ class _Scaler(Learner):
 
     def check(self, preview: Preview) -> None:
         """The columns must be numbers, and have values."""
-        preview.need(self.columns, "number", values=True)
+        preview.need(self.columns, "number", values=True, times=False)
         preview.make(self.columns)
 
     def _scaled(self, table: pl.DataFrame, shift: str, width: Sequence[str]) -> Fit:

@@ -1,10 +1,10 @@
-"""What a sink is. Implement it to deliver records anywhere."""
+"""What a sink is. Inherit from `Sink` to deliver records anywhere."""
 
 from __future__ import annotations
 
 import dataclasses
 import threading
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from veredito.record.outbox.frames import Entry
 from veredito.record.outbox.reader import Batch
@@ -38,20 +38,33 @@ class Delivery:
     rejected: tuple[tuple[Entry, str], ...] = ()
 
 
+@runtime_checkable
 class Sink(Protocol):
     """A place that records are delivered to. Its methods are called by one thread.
 
-    A batch is delivered again, unchanged, when `deliver()` raised, and in other portions after a crash:
-    delivering the same record twice must do no harm.
+    A class that inherits from it writes `deliver()`, sets `name` and `gathering`, and the rest where it is
+    needed. The cursor, the back-off and the accounts are its runner's. A batch is delivered again, unchanged,
+    when `deliver()` raised, and in other portions after a crash: delivering the same record twice must do no
+    harm.
+
+    Attributes:
+        name: of its cursor and in the accounts; letters, digits, ``_`` and ``-``.
+        gathering: how much it wants at once.
+
+    Example:
+        >>> class Counting(Sink):
+        ...     def __init__(self, name):
+        ...         self.name, self.gathering, self.count = name, Gathering(1_000), 0
+        ...
+        ...     def deliver(self, batch):
+        ...         self.count += len(batch.entries)
+        ...         return Delivery()
+        >>> isinstance(Counting("counting"), Sink)
+        True
     """
 
-    @property
-    def name(self) -> str:
-        """The sink's name: of its cursor and in the accounts."""
-
-    @property
-    def gathering(self) -> Gathering:
-        """How much it wants at once."""
+    name: str
+    gathering: Gathering
 
     def open(self, sequence: int, stopping: threading.Event) -> None:
         """Get ready. What the sink holds from `sequence` on was never confirmed and will come again.
@@ -63,6 +76,7 @@ class Sink(Protocol):
 
     def deliver(self, batch: Batch) -> Delivery:
         """Make the batch durable at the other end; return only when it is. Raise to have it again later."""
+        raise NotImplementedError
 
     def tidy(self) -> None:
         """Called after each batch and while there is none: the time for a bounded piece of housekeeping."""
