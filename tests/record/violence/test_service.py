@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import urllib.request
@@ -145,3 +146,28 @@ def ask(url, number):
     body = json.dumps(event(number)).encode()
     with urllib.request.urlopen(urllib.request.Request(f"{url}/v1/decide", body, headers)) as reply:
         return json.loads(reply.read())
+
+
+@pytest.mark.torture
+@pytest.mark.skipif(shutil.which("strace") is None, reason="errors of system calls are injected by strace")
+@pytest.mark.parametrize("call", ["fdatasync", "pwrite64", "fallocate", "rename", "fsync"])
+@pytest.mark.parametrize("when", ["1", "2", "3", "1+2", "2+5", "1+1"])
+def test_errors_of_the_kernel_lose_nothing(tmp_path, call, when):
+    """The n-th call fails with EIO in a running service, once or again and again, and then no more."""
+    with running_service(make_project(tmp_path)) as service, Load(service.url) as load:
+        load.wait_for(20)
+        inject = f"inject={call}:error=EIO:when={when}"
+        tracer = subprocess.Popen(
+            ["strace", "-f", "-qq", "-o", "/dev/null", "-e", inject, "-p", str(service.pid)]
+        )
+        load.wait_for(400)
+        tracer.terminate()
+        tracer.wait(30)
+        load.wait_for(len(load.acknowledged) + len(load.refused) + 100)
+        load.stop()
+        assert service.stop() == 0
+
+    checks.assert_nothing_lost(tmp_path / "record", load.acknowledged)
+    checks.assert_once_in_table(tmp_path / "record", load.acknowledged)
+    checks.assert_nothing_invented(tmp_path / "record", load.sent, load.refused.keys())
+    checks.assert_accounts(tmp_path / "record")
