@@ -110,9 +110,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ArtifactError(
                 Problem(MANIFEST, f"cannot be read ({error})", hint="copy the folder again")
             ) from None
-        # Over the bytes, so that no spelling of the same JSON passes either.
+        # Over the bytes, so that no spelling of the same JSON passes either. The version is not computed again:
+        # what counts as a model's identity may come to be seen otherwise, and what was saved stays loadable.
         unsealed = data.replace(manifest.seal.encode(), _NO_SEAL.encode(), 1)
-        if manifest.seal != hashlib.sha256(unsealed).hexdigest() or manifest.version != manifest.digest():
+        if manifest.seal != hashlib.sha256(unsealed).hexdigest():
             hint = "copy the folder again, or save the model again"
             raise ArtifactError(Problem(MANIFEST, "was changed after it was saved", hint=hint))
         return manifest
