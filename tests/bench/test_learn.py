@@ -55,6 +55,7 @@ def test_a_fit_inside_a_fit_is_told_apart():
     assert own.taken()["own_seconds"] == 0
 
 
+@pytest.mark.timeout(600)  # the first time, fklearn's environment is made
 def test_both_sides_give_the_same_answers(folder):
     """What is compared in speed is the same computation: fklearn's own numbers, here."""
     peer = python_with_fklearn()

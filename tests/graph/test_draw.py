@@ -119,3 +119,14 @@ def test_everything_lies_within_the_picture_and_lines_go_right(picture):
         assert -1e-6 <= x <= placed.width - sizes[name][0] + 1e-6
         assert -1e-6 <= y <= placed.height - sizes[name][1] + 1e-6
     assert all(placed.corners[start][0] < placed.corners[end][0] + sizes[end][0] for start, end in lines)
+
+
+def test_a_programs_own_inputs_are_not_drawn():
+    """What begins with an underscore is no part of the decision."""
+    graph = vg.Graph(
+        [vg.input("amount"), vg.input("_clock"), vg.Pure("policy", lambda amount, _clock: amount)]
+    )
+    drawn = words(draw.svg(graph))
+
+    assert {"amount", "policy"} <= drawn
+    assert "_clock" not in drawn

@@ -33,7 +33,10 @@ MODELS = {
         NUMBERS, target="loss", estimator=DecisionTreeRegressor, params={"max_depth": 3}
     ),
     "sklearn_histogram": learn.sklearn_regressor(
-        ["amount", "tenure"], target="loss", estimator=HistGradientBoostingRegressor, params={"max_iter": 5}
+        ["amount", "tenure"],
+        target="loss",
+        estimator=HistGradientBoostingRegressor,
+        params={"max_iter": 5},
     ),
     "xgboost_classifier": learn.xgboost_classifier(MIXED, target="fraud", num_trees=15),
     "xgboost_multiclass": learn.xgboost_classifier(

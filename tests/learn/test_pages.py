@@ -36,6 +36,7 @@ def test_every_learner_split_metric_perturbation_and_plot_is_on_the_page():
     assert {name for name in names - abstract if not name.startswith("_") and f"`{name}" not in page} == set()
 
 
+@pytest.mark.timeout(600)  # the first time, fklearn's environment is made
 def test_the_page_for_those_who_come_from_fklearn_runs_with_fklearn(tmp_path):
     """Its blocks, one after the other, where fklearn 4.2 is."""
     page = (DOCS / "from_fklearn.md").read_text(encoding="utf-8")

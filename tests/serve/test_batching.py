@@ -5,7 +5,7 @@ import threading
 from time import monotonic
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from veredito.errors import DeadlineError, OutputError, OverloadedError
@@ -224,6 +224,32 @@ class TestBatcher:
             return await batcher.submit(["next"], later())
 
         assert run(scenario()).rows == ["nextnext"]
+
+    @settings(max_examples=40, deadline=None)
+    @given(
+        st.lists(
+            st.lists(st.sampled_from(["a", "b", "c", "raises", "short", "dies"]), min_size=1, max_size=3),
+            max_size=10,
+        ),
+        st.integers(1, 5),
+        st.sampled_from([LoopBatcher, ThreadBatcher]),
+    )
+    def test_in_any_mixture_everyone_gets_what_is_their_own(self, callers, batch_rows_max, kind):
+        """Whoever's rows are good has their answers, and nobody else's; nobody waits for ever."""
+        batcher = kind(Model(), Limits(batch_rows_max=batch_rows_max), lambda _: None)
+
+        async def scenario():
+            waiters = [batcher.submit(rows, later()) for rows in callers]
+            return await asyncio.gather(*waiters, return_exceptions=True)
+
+        results = run(scenario())
+        batcher.close()
+
+        for rows, result in zip(callers, results, strict=True):
+            if {"raises", "short", "dies"} & set(rows):
+                assert isinstance(result, ValueError | OutputError)
+            else:
+                assert result.rows == [row * 2 for row in rows]
 
     def test_too_many_rows_are_refused_and_the_rest_answered(self, model):
         """The limit of the queue holds for callers, too."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import polars as pl
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.serve.conftest import EVENT, get, post
+from tests.serve.conftest import EVENT, get, post, write_project
 
 from veredito.testing.service import running_service
 
@@ -21,6 +21,15 @@ def records(project, service):
     """Stop the service and read what it recorded."""
     assert service.stop() == 0
     return pl.read_parquet(project / "record" / "parquet" / "**/*.parquet")
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory, model_folder):
+    """One service for the tests that only ask: none of them may change what another one sees."""
+    folder = tmp_path_factory.mktemp("standing")
+    write_project(folder, model_folder)
+    with running_service(folder / "service.toml") as service:
+        yield service
 
 
 class TestDecide:
@@ -93,6 +102,17 @@ class TestDecide:
         assert (reply.json["action"], reply.json["reasons"]) == ("review", ["nobody to ask"])
         rules = json.loads(table["rules"][0])
         assert rules[1] == {"rule": "R2", "fired": True, "read": {"customer_outcome.ok": False}}
+
+    def test_a_refusal_is_recorded(self, project, service):
+        """What was refused is on record, without what was sent."""
+        post(service, "/v1/decide", {"amount": "secret"}, x_request_id="bad-1")
+
+        table = records(project, service)
+
+        assert table.select("request_id", "status", "error", "action").rows() == [
+            ("bad-1", "refused", "invalid_input", None)
+        ]
+        assert "secret" not in str(table.rows())
 
     def test_a_failing_decision_becomes_the_declared_fallback(self, project, service):
         """A rule that cannot be evaluated is no approval."""
@@ -175,6 +195,10 @@ class TestIdempotency:
 
 
 class TestBadInput:
+    @pytest.fixture
+    def service(self, standing):
+        return standing
+
     def test_every_offending_field_is_named_and_no_value_repeated(self, service):
         """One answer says all that is wrong."""
         body = {
@@ -194,17 +218,6 @@ class TestBadInput:
         assert b"secret" not in reply.body
         assert b"3.125" not in reply.body
         assert b"yesterday" not in reply.body
-
-    def test_a_refusal_is_recorded(self, project, service):
-        """What was refused is on record, without what was sent."""
-        post(service, "/v1/decide", {"amount": "secret"}, x_request_id="bad-1")
-
-        table = records(project, service)
-
-        assert table.select("request_id", "status", "error", "action").rows() == [
-            ("bad-1", "refused", "invalid_input", None)
-        ]
-        assert "secret" not in str(table.rows())
 
     @pytest.mark.parametrize(
         ("body", "status"),
@@ -260,6 +273,10 @@ class TestBadInput:
 
 
 class TestPredict:
+    @pytest.fixture
+    def service(self, standing):
+        return standing
+
     ROW: ClassVar = {"amount": 10.0, "age": 30.0}
 
     def test_one_in_one_out(self, service):
@@ -295,6 +312,10 @@ class TestPredict:
 
 
 class TestOpenInference:
+    @pytest.fixture
+    def service(self, standing):
+        return standing
+
     def request(self, **changes):
         inputs = [
             {"name": "amount", "shape": [2], "datatype": "FP64", "data": [10.0, 900.0]},

@@ -9,7 +9,7 @@ from tests.learn.model_cases import marks
 
 from veredito import learn
 from veredito.learn import Fit, Learner, Step, fitted
-from veredito.testing.learners import check_learner, yield_checks
+from veredito.testing import check_learner, yield_checks
 
 PAYMENTS = payments(150)
 

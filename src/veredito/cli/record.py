@@ -30,13 +30,15 @@ def status(folder: Path, *, json: bool = False) -> int:
     if json:
         _console.print(str(msgspec.json.encode(outboxes), "utf-8"), markup=False)
         return 0
-    table = Table("worker", "sink", "recorded", "delivered", "waiting", "rejected", "damaged")
+    table = Table(
+        "worker", "sink", "recorded", "= before", "+ delivered", "+ waiting", "+ rejected", "+ damaged"
+    )
     for outbox in outboxes:
         for name, sink in outbox.sinks.items():
-            counts = (outbox.recorded, sink.delivered, sink.waiting, sink.rejected, sink.damaged)
-            table.add_row(outbox.worker, name, *map(str, counts))
+            parts = (sink.before, sink.delivered, sink.waiting, sink.rejected, sink.damaged)
+            table.add_row(outbox.worker, name, *map(str, (outbox.recorded, *parts)))
         if not outbox.sinks:
-            table.add_row(outbox.worker, "none yet", str(outbox.recorded), "", "", "", "")
+            table.add_row(outbox.worker, "none yet", str(outbox.recorded))
     _console.print(table)
     problems = [problem for outbox in outboxes for problem in outbox.problems]
     for problem in problems:

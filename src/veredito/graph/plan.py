@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,9 @@ class Plan:
         check_chain(self.shape, deadline_ms)
         self.program = program_of(self.shape)
         self.remaining = remaining_seconds(self.shape)
-        self.timeouts = tuple(timeout_seconds(self.shape, at) for at in self.shape.order)
+        self.budgets = tuple(
+            (timeout_seconds(self.shape, at) or math.inf, self.remaining[at]) for at in self.shape.order
+        )
         number = {name: at for at, name in enumerate(self.shape.names)}
         self.target_numbers = tuple(number[name] for name in self.targets)
         self._inputs = tuple(
@@ -124,9 +127,6 @@ class Plan:
     def fill(self, state: State, inputs: Mapping[str, Any], sources: Mapping[str, Any]) -> None:
         """Put what a run was given into its slots. Engines call it before anything runs."""
         values = state.values
-        for what, given in (("inputs", inputs), ("sources", sources)):
-            if not isinstance(given, Mapping):
-                raise GraphError(Problem(what, f"a {type(given).__name__} is no mapping of names to values"))
         try:
             for name, at, _ in self._inputs:
                 values[at] = inputs[name]
@@ -134,6 +134,8 @@ class Plan:
                 values[at] = sources[name]
         except KeyError:
             raise GraphError(self._not_given(inputs, sources)) from None
+        except (TypeError, IndexError):
+            raise GraphError(_no_mappings(inputs=inputs, sources=sources)) from None
         if len(inputs) != len(self._inputs) and (unknown := self._unknown(inputs)):
             raise GraphError(unknown)
         for name, at, kind in self._inputs:
@@ -184,6 +186,14 @@ def _check(graph: Graph, targets: Sequence[str], deadline_ms: float | None) -> N
         problems.append(Problem("plan", "deadline_ms must be a number above 0"))
     if problems:
         raise GraphError(problems)
+
+
+def _no_mappings(**given: Any) -> list[Problem]:
+    return [
+        Problem(what, f"a {type(value).__name__} is no mapping of names to values")
+        for what, value in given.items()
+        if not isinstance(value, Mapping)
+    ]
 
 
 def _engine(name: str) -> Callable[..., Run]:

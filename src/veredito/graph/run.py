@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 import types
 from collections.abc import Mapping
@@ -44,6 +45,7 @@ class State:
         "notes",
         "plan",
         "started",
+        "until",
         "values",
     )
 
@@ -62,6 +64,7 @@ class State:
             if deadline is not None or plan.deadline_ms is None
             else self.began + plan.deadline_ms / 1e3
         )
+        self.until = math.inf if self.deadline is None else self.deadline
 
     def outcome(self, at: int) -> Outcome:
         """How this node's value came to be, so far."""

@@ -44,6 +44,12 @@ from veredito.model.signature import Key, check_signature, sign
 from veredito.schema import Field, Schema
 
 _SIGNATURE_BYTES_MAX = 4_096
+_ALWAYS = (
+    "python",
+    "veredito",
+    "polars",
+    "numpy",
+)  # not what else happens to be loaded in the process that saves
 
 _log = logging.getLogger("veredito.model")
 
@@ -286,7 +292,8 @@ def _title(name: str, ending: str) -> str:
 
 def _libraries(step: Step) -> dict[str, str]:
     needed = {model.library for model in models_of(step) if model.library}
-    return library_versions() | {name: version for name in needed if (version := installed(name))}
+    ours = {name: version for name, version in library_versions().items() if name in _ALWAYS}
+    return ours | {name: version for name in sorted(needed) if (version := installed(name))}
 
 
 def _jsonable(value: Any) -> Any:

@@ -14,7 +14,8 @@ from veredito.learn.step import Step, walk
 from veredito.model.files import MANIFEST, FileEntry
 
 FORMAT = 1
-_NOT_IDENTITY = ("seal", "version", "created_at", "measured")  # a model saved twice is the same version
+# What a model answers does not depend on these: trained and saved again to the same answers, it is the same version.
+_NOT_IDENTITY = ("seal", "version", "created_at", "measured", "log", "metrics")
 _NO_SEAL = "0" * 64
 
 
@@ -45,7 +46,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         format: the version of this form; a reader refuses what it does not know.
         seal: the SHA-256 of the manifest's own bytes, taken with zeros in the seal's place.
         name: what the model is called.
-        version: the first 12 digits of the SHA-256 of everything that makes the model what it is.
+        version: the first 12 digits of the SHA-256 of everything that makes the model answer as it does.
         created_at: when it was saved, UTC.
         inputs: the schema of its rows.
         outputs: the schema of its answers.
@@ -84,7 +85,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return unsealed.replace(_NO_SEAL.encode(), hashlib.sha256(unsealed).hexdigest().encode(), 1)
 
     def digest(self) -> str:
-        """The version: a short hash of what makes the model what it is."""
+        """The version: a short hash of what makes the model answer as it does."""
         identity = {
             key: value for key, value in msgspec.to_builtins(self).items() if key not in _NOT_IDENTITY
         }
@@ -109,9 +110,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ArtifactError(
                 Problem(MANIFEST, f"cannot be read ({error})", hint="copy the folder again")
             ) from None
-        # Over the bytes, so that no spelling of the same JSON passes either.
+        # Over the bytes, so that no spelling of the same JSON passes either. The version is not computed again:
+        # what counts as a model's identity may come to be seen otherwise, and what was saved stays loadable.
         unsealed = data.replace(manifest.seal.encode(), _NO_SEAL.encode(), 1)
-        if manifest.seal != hashlib.sha256(unsealed).hexdigest() or manifest.version != manifest.digest():
+        if manifest.seal != hashlib.sha256(unsealed).hexdigest():
             hint = "copy the folder again, or save the model again"
             raise ArtifactError(Problem(MANIFEST, "was changed after it was saved", hint=hint))
         return manifest

@@ -4,7 +4,13 @@ from veredito.record.accounts import Accounts, SinkAccounts, metrics
 from veredito.record.layout import RecordLayout
 from veredito.record.outbox.frames import Entry
 from veredito.record.outbox.reader import Batch
-from veredito.record.record import DecisionRecord, RecordedOutcome, RecordedRule, new_decision_id
+from veredito.record.record import (
+    DecisionRecord,
+    RecordedKey,
+    RecordedOutcome,
+    RecordedRule,
+    new_decision_id,
+)
 from veredito.record.recorder import Recorder
 from veredito.record.sensitive import Mask
 from veredito.record.settings import KafkaSettings, ParquetSettings, RecordSettings, SensitiveField
@@ -22,6 +28,7 @@ __all__ = [
     "ParquetSettings",
     "RecordLayout",
     "RecordSettings",
+    "RecordedKey",
     "RecordedOutcome",
     "RecordedRule",
     "Recorder",

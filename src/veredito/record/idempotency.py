@@ -3,31 +3,40 @@
 The rules are those that callers know from payment interfaces: the first answer to a key is kept for 24 hours
 and given again to the same body, whatever its status; another body under the same key is a conflict, and so is
 a second request while the first is being decided; a request that failed validation leaves no trace.
+
+A decision is made once, over crashes too: its record carries the key. What was recorded and not yet kept here
+when the process ended is found in the outbox at the next start.
 """
 
 from __future__ import annotations
 
-import asyncio
 import collections
 import dataclasses
 import hashlib
+import hmac
+import logging
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, Self, TypeAlias
 
 import msgspec
 
-from veredito.errors import InputError, OverloadedError, Problem
+from veredito.errors import OverloadedError
 from veredito.record.outbox.disk import Disk
 from veredito.record.outbox.lock import lock_folder
 from veredito.record.outbox.recovery import Damage, recover, walks
-from veredito.record.outbox.segments import Segments
+from veredito.record.outbox.segments import Segments, list_segments
 from veredito.record.outbox.writer import Writer
+from veredito.record.record import DecisionRecord, RecordedKey, decode
+from veredito.record.recorder import outbox_folder
 from veredito.types import Clock, SystemClock
 
 KEY_LENGTH_MAX = 255
 _SEGMENT_BYTES = 16 * 2**20
 _QUEUE_BYTES_MAX = 16 * 2**20
+_MARK = b'"idempotency":{'  # as the record's encoder writes it
+log = logging.getLogger("veredito.record")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,23 +74,30 @@ class _Answer(msgspec.Struct, frozen=True, array_like=True):
 class _Kept:
     answer: _Answer
     sequence: int  # at or below the number of its frame
+    until: float  # on the monotonic clock
 
 
-def body_hash(body: bytes) -> str:
-    """What tells one request body from another.
+def recorded_key(secret: bytes, body: bytes) -> RecordedKey:
+    """What is written of a key and a request's body: neither can be found by trying without the caller's key.
+
+    Args:
+        secret: the caller's key, with whatever tells callers apart.
+        body: the request's.
 
     Example:
-        >>> body_hash(b"{}")[:8]
-        '44136fa3'
+        >>> recorded_key(b"k", b"{}") == recorded_key(b"k", b"{}"), recorded_key(b"k", b"{}").body == recorded_key(b"j", b"{}").body
+        (True, False)
     """
-    return hashlib.sha256(body).hexdigest()
+    digest = hmac.new(secret, body, hashlib.sha256).hexdigest()
+    return RecordedKey(key=hashlib.sha256(secret).hexdigest(), body=digest)
 
 
 class IdempotencyStore:
-    """Answers by key, on the disk before they are given. Belongs to one event loop's thread.
+    """Answers by key. Belongs to one event loop's thread; to be opened before the recorder of the same folder.
 
     Args:
         folder: the record's folder.
+        answer: gives the answer that a recorded decision had: what the outbox has and this store lacks is kept.
         worker: which of several processes this is: a caller's keys must always come to the same one.
         keep_seconds: how long an answer is kept.
         answers_max: how many are kept at once; beyond it new keys are refused, because forgetting an answer
@@ -98,6 +114,7 @@ class IdempotencyStore:
     def __init__(
         self,
         folder: str | Path,
+        answer: Callable[[DecisionRecord], bytes],
         *,
         worker: str = "0",
         keep_seconds: float = 86_400.0,
@@ -116,6 +133,7 @@ class IdempotencyStore:
         disk.make_folder(own)
         self._lock = lock_folder(own)
         self._segments = self._recover(own, disk)
+        self._adopt(outbox_folder(folder, worker), answer)
         self._expire()
         self._writer = Writer(self._segments, on_full="refuse", queue_bytes_max=_QUEUE_BYTES_MAX)
         self._writer.start()
@@ -126,7 +144,7 @@ class IdempotencyStore:
         for walk in walks(recovered.segments):
             for item in walk:
                 if not isinstance(item, Damage):
-                    self._keep(_Kept(msgspec.msgpack.decode(item.payload, type=_Answer), item.sequence))
+                    self._keep(msgspec.msgpack.decode(item.payload, type=_Answer), item.sequence)
         # The files hold what the memory holds, plus the frames and at most one segment of expired answers.
         room = 2 * self._bytes_max + 4 * _SEGMENT_BYTES
         return Segments(
@@ -138,54 +156,53 @@ class IdempotencyStore:
             bytes_max=room,
         )
 
+    def _adopt(self, outbox: Path, answer: Callable[[DecisionRecord], bytes]) -> None:
+        """Keep what was recorded, and not kept when the process ended."""
+        since = self._clock.time() - self._keep_seconds
+        for record, given in _keyed(outbox):
+            at = record.answered_at.timestamp()
+            if given.key not in self._kept and at > since:
+                kept = _Answer(given.key, given.body, 200, answer(record), at)
+                self._segments.commit([msgspec.msgpack.encode(kept)])
+                self._keep(kept, self._segments.committed - 1)
+
     def __len__(self) -> int:
         return len(self._kept)
 
-    def begin(self, key: str, body_hash: str) -> Beginning:
+    def begin(self, given: RecordedKey) -> Beginning:
         """Ask what to do with a request.
 
-        Args:
-            key: the caller's key, with whatever tells callers apart.
-            body_hash: of the request's body.
-
         Raises:
-            InputError: the key is empty or longer than 255 characters.
-            OverloadedError: the store is full.
+            OverloadedError: the store is full, or its disk does not take what waits for it.
         """
-        if not 0 < len(key) <= KEY_LENGTH_MAX:
-            raise InputError(Problem("Idempotency-Key", f"must have 1 to {KEY_LENGTH_MAX} characters"))
         self._expire()
-        if kept := self._kept.get(key):
-            same = kept.answer.body_hash == body_hash
+        if kept := self._kept.get(given.key):
+            same = kept.answer.body_hash == given.body
             return Replay(kept.answer.status, kept.answer.body) if same else Conflict("other_body")
-        if key in self._deciding:
-            return Conflict("in_progress" if self._deciding[key] == body_hash else "other_body")
+        if given.key in self._deciding:
+            return Conflict("in_progress" if self._deciding[given.key] == given.body else "other_body")
         if len(self._kept) + len(self._deciding) >= self._answers_max or self._bytes >= self._bytes_max:
             raise OverloadedError("the idempotency store is full", retry_after_seconds=60.0)
-        self._deciding[key] = body_hash
+        if self._writer.queued_bytes > _QUEUE_BYTES_MAX // 2:  # the rest is for those being decided
+            raise OverloadedError("the idempotency store's disk does not keep up", retry_after_seconds=5.0)
+        self._deciding[given.key] = given.body
         return New()
 
-    async def finish(self, key: str, status: int, body: bytes) -> None:
-        """Keep the answer to a key that was `New`; returns when it is on the disk.
+    def finish(self, given: RecordedKey, status: int, body: bytes) -> None:
+        """Keep the answer to a key that was `New`.
 
-        Raises:
-            RecordError: the disk does not take it; the key is free again.
-            OverloadedError: there is no room; likewise.
+        Its decision is recorded under the key, so nobody waits for this disk: an answer that a crash keeps
+        from it is found in the outbox, and one that it does not take now is tried again.
         """
-        answer = _Answer(key, self._deciding[key], status, body, self._clock.time())
-        kept = _Kept(answer, self._segments.committed)
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        try:
-            if not self._writer.put(msgspec.msgpack.encode(answer), done):
-                raise OverloadedError("the idempotency store's queue is full", retry_after_seconds=1.0)
-            await done
-            self._keep(kept)
-        finally:
-            self._deciding.pop(key, None)
+        self._deciding.pop(given.key, None)
+        answer = _Answer(given.key, given.body, status, body, self._clock.time())
+        self._keep(answer, self._segments.committed)
+        if not self._writer.put(msgspec.msgpack.encode(answer), None):
+            log.error("the answer to an idempotency key is not on the disk: its queue is full")
 
-    def abandon(self, key: str) -> None:
+    def abandon(self, given: RecordedKey) -> None:
         """Free a key that was `New`: the request was not decided (it failed validation, or was refused)."""
-        self._deciding.pop(key, None)
+        self._deciding.pop(given.key, None)
 
     def close(self, timeout_seconds: float = 5.0) -> None:
         """Commit what is queued, and close. Safe to call twice."""
@@ -200,20 +217,33 @@ class IdempotencyStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _keep(self, kept: _Kept) -> None:
-        if (old := self._kept.pop(kept.answer.key, None)) is not None:  # expired, and used again since
+    def _keep(self, answer: _Answer, sequence: int) -> None:
+        if (old := self._kept.pop(answer.key, None)) is not None:  # expired, and used again since
             self._bytes -= len(old.answer.body)
-        self._kept[kept.answer.key] = kept
-        self._bytes += len(kept.answer.body)
+        # The wall clock tells how long ago an earlier process answered, and nothing else: it may jump.
+        age = min(max(0.0, self._clock.time() - answer.at), self._keep_seconds)
+        self._kept[answer.key] = _Kept(answer, sequence, self._clock.monotonic() + self._keep_seconds - age)
+        self._bytes += len(answer.body)
 
     def _expire(self) -> None:
         """Forget answers that are too old, and the files that hold no others."""
-        before = self._clock.time() - self._keep_seconds
+        now = self._clock.monotonic()
         expired = False
-        while self._kept and (oldest := next(iter(self._kept.values()))).answer.at < before:
+        while self._kept and (oldest := next(iter(self._kept.values()))).until <= now:
             self._kept.popitem(last=False)
             self._bytes -= len(oldest.answer.body)
             expired = True
         if expired:
             live = next(iter(self._kept.values())).sequence if self._kept else self._segments.committed
             self._segments.release(live)
+
+
+def _keyed(outbox: Path) -> Iterator[tuple[DecisionRecord, RecordedKey]]:
+    """The decisions in an outbox that were asked for under a key."""
+    for walk in walks(list_segments(outbox)):
+        for item in walk:
+            if isinstance(item, Damage) or _MARK not in item.payload:
+                continue
+            record = decode(item.payload)
+            if record.idempotency is not None:
+                yield record, record.idempotency

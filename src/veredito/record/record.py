@@ -40,6 +40,13 @@ class RecordedRule(msgspec.Struct, frozen=True, kw_only=True):
     read: dict[str, Any] = {}
 
 
+class RecordedKey(msgspec.Struct, frozen=True, kw_only=True):
+    """The idempotency key that a decision was asked for under, and the body it stands for, as hashes."""
+
+    key: str
+    body: str
+
+
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that was seen and decided for one event.
 
@@ -69,6 +76,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
         stages_us: microseconds spent in each stage.
         critical_path: the nodes that the answer waited for.
         error: what went wrong, without input values.
+        idempotency: the caller's key, where he gave one.
         format: the version of this form.
 
     Example:
@@ -104,6 +112,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     stages_us: dict[str, float] = {}
     critical_path: list[str] = []
     error: str | None = None
+    idempotency: RecordedKey | None = None
 
 
 def new_decision_id() -> str:

@@ -25,7 +25,7 @@ from veredito.record import Recorder, RecordLayout, RecordSettings
 from veredito.record.check import check as check_record
 from veredito.record.idempotency import IdempotencyStore
 from veredito.schema import Schema
-from veredito.serve import loading, wiring
+from veredito.serve import deciding, loading, wiring
 from veredito.serve.auth import Keys, read_keys
 from veredito.serve.config import Config, DecisionSettings, config_hash, read_config
 from veredito.serve.decider import About, Decider, recorded_features
@@ -82,8 +82,8 @@ class Service:
                 await source.start()
             if self.config.record is not None and self.inputs is not None:
                 settings = _anchored(self.config.record, self.folder)
+                self.idempotency = IdempotencyStore(settings.folder, deciding.answer)
                 self.recorder = Recorder.open(settings, self._layout(self.inputs))
-                self.idempotency = IdempotencyStore(settings.folder)
         except BaseException:
             await self.aclose()
             raise

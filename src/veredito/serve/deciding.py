@@ -6,15 +6,14 @@ The order is the promise: validate, decide, record, keep the answer under its id
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import logging
 from time import perf_counter
 
 import msgspec
 
 from veredito.errors import InputError, OutputError, OverloadedError, Problem, RecordError
-from veredito.record import Recorder
-from veredito.record.idempotency import KEY_LENGTH_MAX, Conflict, IdempotencyStore, Replay, body_hash
+from veredito.record import DecisionRecord, RecordedKey, Recorder
+from veredito.record.idempotency import KEY_LENGTH_MAX, Conflict, IdempotencyStore, Replay, recorded_key
 from veredito.schema import Schema
 from veredito.serve import http
 from veredito.serve.decider import Decided, Decider
@@ -59,7 +58,6 @@ class Deciding:
     ) -> None:
         self._decider, self._inputs, self._deadline_ms, self._metrics = decider, inputs, deadline_ms, metrics
         self._recorder, self._keys = recorder, keys
-        self._encode = msgspec.json.Encoder().encode
 
     async def __call__(self, call: http.Call) -> bytes:
         """The answer's JSON.
@@ -104,22 +102,24 @@ class Deciding:
         if not 0 < len(given) <= KEY_LENGTH_MAX:
             raise InputError(Problem("idempotency-key", f"must have 1 to {KEY_LENGTH_MAX} characters"))
         # Callers cannot meet in one key by chance or on purpose: who they are is part of it.
-        key = hashlib.sha256(http.api_key(call.scope) + b"\0" + given).hexdigest()
-        beginning = self._keys.begin(key, body_hash(call.body))
+        key = recorded_key(http.api_key(call.scope) + b"\0" + given, call.body)
+        beginning = self._keys.begin(key)
         if isinstance(beginning, Replay):
             call.headers.append(_REPLAYED)
             return beginning.body
         if isinstance(beginning, Conflict):
             raise http.IdempotencyConflictError(beginning.reason)
         try:
-            answered = await self._decide(event, call, deadline)
-            await self._keys.finish(key, 200, answered)
+            answered = await self._decide(event, call, deadline, key)
         except BaseException:
             self._keys.abandon(key)
             raise
+        self._keys.finish(key, 200, answered)
         return answered
 
-    async def _decide(self, event: object, call: http.Call, deadline: float) -> bytes:
+    async def _decide(
+        self, event: object, call: http.Call, deadline: float, key: RecordedKey | None = None
+    ) -> bytes:
         elapsed = perf_counter() - call.begun
         decided = await self._decider.decide(
             event,
@@ -129,11 +129,11 @@ class Deciding:
             received_at=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=elapsed),
         )
         begun = perf_counter()
-        answered = self._encode(_answer(decided))
+        answered = answer(decided.record)
         call.stages.add("out_schema", perf_counter() - begun)
         if self._recorder is not None:
             begun = perf_counter()
-            await self._recorder.append(decided.record)
+            await self._recorder.append(msgspec.structs.replace(decided.record, idempotency=key))
             call.stages.add("record", perf_counter() - begun)
         self._count(decided, call)
         return answered
@@ -145,8 +145,12 @@ class Deciding:
             self._metrics.outcome(node, outcome.kind)
 
 
-def _answer(decided: Decided) -> Answer:
-    decision = decided.decision
-    return Answer(
-        decided.record.decision_id, decision.action, decision.reasons, decision.score, decision.source
+def answer(record: DecisionRecord) -> bytes:
+    """What the caller of a recorded decision is told, as JSON."""
+    told = Answer(
+        record.decision_id, record.action or "", tuple(record.reasons), record.score, record.source or ""
     )
+    return _ENCODER.encode(told)
+
+
+_ENCODER = msgspec.json.Encoder()

@@ -88,6 +88,7 @@ class Metrics(Collector):
 
     def __init__(self) -> None:
         self.counts = Counts()
+        self._by_stage: dict[str, Histogram] = {}
         self._exposed: Sequence[Counts] = (self.counts,)
         self._more: list[Callable[[], Iterable[Metric]]] = []
         self._registry = CollectorRegistry()
@@ -99,8 +100,14 @@ class Metrics(Collector):
 
     def stages(self, stages: Stages) -> None:
         """Count the times of all stages of one answer."""
+        # The body of `Histogram.observe`, because this happens seven times a request.
+        histograms = self._by_stage
         for stage, seconds in stages.seconds.items():
-            _histogram_of(self.counts.stages, (stage,)).observe(seconds)
+            histogram = histograms.get(stage)
+            if histogram is None:
+                histogram = histograms[stage] = _histogram_of(self.counts.stages, (stage,))
+            histogram.counts[bisect_left(BOUNDS_SECONDS, seconds)] += 1
+            histogram.sum_seconds += seconds
 
     def decision(self, action: str, source: str) -> None:
         """Count a decision."""

@@ -13,7 +13,7 @@ STAGES = (
     "out_schema",
     "record",
 )
-STAGES_INPUT = "stages"  # a request's stage times travel through its graph under this name
+STAGES_INPUT = "_stages"  # a request's stage times travel through its graph under this name
 
 
 class Stages:

@@ -15,6 +15,8 @@ from tests.learn.cases import payments
 from tests.learn.model_cases import needs, needs_onnx
 
 from veredito import learn
+from veredito.errors import ArtifactError
+from veredito.learn import step_of
 from veredito.model import load, save
 from veredito.model.engines import edge_rows
 from veredito.model.parity import difference
@@ -138,5 +140,20 @@ class TestCatBoostInNumpy:
 
     def test_it_is_not_offered_for_texts(self):
         step = learn.catboost_classifier(["country"], target="fraud", num_trees=2)(PAYMENTS).step
+
+        assert list(step.engines()) == ["native"]
+
+
+class TestDamage:
+    """Who loads a damaged model is told so in our words, whichever engine meets it first."""
+
+    def test_a_damaged_xgboost_model_is_an_artifact_error(self):
+        step = step_of("xgboost")(("amount",), ("prediction",), "onnx", {}, '{"learner": {}}')
+
+        with pytest.raises(ArtifactError, match=r"XGBoost model: its JSON cannot be read \(KeyError"):
+            _ = step.predict
+
+    def test_a_network_that_numpy_cannot_read_is_left_to_keras(self):
+        step = step_of("keras")(("amount",), ("prediction",), "native", {}, '{"layers": []}', ())
 
         assert list(step.engines()) == ["native"]

@@ -153,6 +153,10 @@ class TestScikitLearn:
                 PAYMENTS
             )
 
+    def test_it_takes_no_texts(self):
+        with pytest.raises(LearnerError, match="column 'country' must be number, and is text"):
+            learn.sklearn_classifier(["country"], target="fraud", estimator=RandomForestClassifier)(PAYMENTS)
+
     def test_missing_values_that_it_cannot_take_are_named(self):
         with pytest.raises(LearnerError, match=r"feature 'tenure' has missing values.*impute"):
             learn.logistic_regression(["tenure"], target="fraud")(PAYMENTS)

@@ -37,10 +37,13 @@ class Load:
 
     def wait_for(self, answers, timeout_seconds=60):
         """Wait until so many were answered, or all connections have ended."""
+        self.wait_until(lambda: len(self.acknowledged) + len(self.refused) >= answers, timeout_seconds)
+
+    def wait_until(self, condition, timeout_seconds=60):
+        """Wait until an answer makes the condition true, or all connections have ended."""
         with self._progress:
-            ended = lambda: not self._thread.is_alive()  # noqa: E731 - one use
-            reached = lambda: len(self.acknowledged) + len(self.refused) >= answers  # noqa: E731 - one use
-            assert self._progress.wait_for(lambda: reached() or ended(), timeout_seconds), "too slow"
+            over = lambda: condition() or not self._thread.is_alive()  # noqa: E731 - one use
+            assert self._progress.wait_for(over, timeout_seconds), "too slow"
 
     def stop(self):
         """Send no more, and wait for what is under way."""

@@ -44,9 +44,16 @@ class Sketch:
 
 
 def sketch(drawn: Graph | Plan, trace: Trace | None = None) -> Sketch:
-    """The boxes and lines of a graph or of what a plan needs of it, coloured by a run where there is one."""
+    """The boxes and lines of a graph or of what a plan needs of it, coloured by a run where there is one.
+
+    Inputs whose names begin with an underscore are left out.
+    """
     graph = drawn.graph if isinstance(drawn, Plan) else drawn
-    names = list(drawn.nodes) if isinstance(drawn, Plan) else _ordered(graph)
+    names = [
+        name
+        for name in (drawn.nodes if isinstance(drawn, Plan) else _ordered(graph))
+        if not _is_bookkeeping(graph.nodes[name])
+    ]
     spans = {span.node: span for span in trace.spans} if trace else {}
     on_path = set(zip(trace.critical_path, trace.critical_path[1:], strict=False)) if trace else set()
     boxes = tuple(_box(graph.nodes[name], graph, spans.get(name), ran=trace is not None) for name in names)
@@ -56,6 +63,11 @@ def sketch(drawn: Graph | Plan, trace: Trace | None = None) -> Sketch:
 def duration(microseconds: float) -> str:
     """A time to read: in milliseconds from one on."""
     return f"{microseconds / 1e3:.1f} ms" if microseconds >= 1e3 else f"{microseconds:.0f} µs"
+
+
+def _is_bookkeeping(node: Node) -> bool:
+    """An input of a program's own, by its underscore: it is no part of the decision."""
+    return isinstance(node, Input) and node.name.startswith("_")
 
 
 def _ordered(graph: Graph) -> list[str]:

@@ -12,8 +12,9 @@ import concurrent.futures
 import contextlib
 import contextvars
 import functools
-import time
+import math
 from collections.abc import Callable, Mapping
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from veredito.graph.engines.budget import budget_end, late
@@ -34,7 +35,7 @@ Running: TypeAlias = Stepper | concurrent.futures.Future[Any]
 class AsyncRun(Scheduling):
     """One run on the running loop."""
 
-    __slots__ = ("context", "ends", "loop", "running", "timer", "timer_at", "waiter")
+    __slots__ = ("context", "loop", "running", "timer", "timer_at", "waiter")
 
     def __init__(
         self, plan: Plan, inputs: Mapping[str, Any], sources: Mapping[str, Any], deadline: float | None
@@ -42,10 +43,9 @@ class AsyncRun(Scheduling):
         super().__init__(plan, inputs, sources, deadline)
         self.loop = asyncio.get_running_loop()
         self.context = contextvars.copy_context()  # the caller's: what one effect sets, no other sees
-        self.running: dict[int, Running] = {}
-        self.ends: dict[int, float] = {}
+        self.running: dict[int, tuple[Running, float]] = {}  # by unit, with the end of its budget
         self.timer: asyncio.TimerHandle | None = None
-        self.timer_at = 0.0
+        self.timer_at = math.inf
         self.waiter: asyncio.Future[None] | None = None
 
     async def finish(self) -> Run:
@@ -61,14 +61,14 @@ class AsyncRun(Scheduling):
                 await self.waiter
             finally:
                 self._release()
-        self.ended = time.monotonic()
+        self.ended = monotonic()
         return Run(self)
 
     def launch(self, unit: int, at: int) -> None:
         """Start an effect on the loop, or on a worker thread where it blocks."""
-        self.started[at] = now = time.monotonic()
+        self.started[at] = now = monotonic()
         end = budget_end(self, at, now)
-        if end is not None and end <= now:
+        if end <= now:
             late(self, at)
             self.settle(unit)
             return
@@ -89,11 +89,9 @@ class AsyncRun(Scheduling):
             self.fail(at, error)
             self.settle(unit)
             return
-        self.running[unit] = task
-        if end is not None:
-            self.ends[unit] = end
-            if self.timer is None or end < self.timer_at:
-                self._arm(end, now)
+        self.running[unit] = (task, end)
+        if end < self.timer_at:
+            self._arm(end, now)
 
     def _on_thread(self, unit: int, call: Callable[..., Any]) -> Running:
         future = workers.start(call, self.values, self)
@@ -110,22 +108,20 @@ class AsyncRun(Scheduling):
             return  # it was given up, and its default stands in already
         try:
             self.take(unit, self.program.members[unit][0], task, note)
-            if self.ready or not self.pending:
-                self._proceed()
+            if self.ready:
+                self.drain()
+            if not self.pending:
+                self._conclude()
         except BaseException as error:  # noqa: BLE001 - else the caller would wait for ever
             self._abort(error)
 
-    def _proceed(self) -> None:
-        self.drain()
-        if not self.pending and self.waiter is not None and not self.waiter.done():
+    def _conclude(self) -> None:
+        if self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(None)
 
     def _abort(self, error: BaseException) -> None:
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_exception(error)
-
-    def _unarmed(self, end: float) -> bool:
-        return self.timer is None or end < self.timer_at
 
     def _arm(self, end: float, now: float) -> None:
         if self.timer is not None:
@@ -135,25 +131,27 @@ class AsyncRun(Scheduling):
 
     def _expire(self) -> None:
         """Give up what is over its budget, and look again when the next one ends."""
-        self.timer = None
-        now = time.monotonic()
-        for unit, task in list(self.running.items()):
-            if self.ends.get(unit, now + 1.0) <= now:
+        self.timer, self.timer_at = None, math.inf
+        now = monotonic()
+        for unit, (task, end) in list(self.running.items()):
+            if end <= now:
                 del self.running[unit]
                 reaper.detach(task, LATE)
                 late(self, self.program.members[unit][0])
                 self.settle(unit)
         try:
-            self._proceed()
+            self.drain()
+            if not self.pending:
+                self._conclude()
         except BaseException as error:  # noqa: BLE001 - else the caller would wait for ever
             self._abort(error)
-        following = min((self.ends[unit] for unit in self.running if unit in self.ends), default=None)
-        if following is not None and self._unarmed(following):
-            self._arm(following, time.monotonic())
+        following = min((end for _, end in self.running.values()), default=math.inf)
+        if following < self.timer_at:
+            self._arm(following, monotonic())
 
     def _release(self) -> None:
         if self.timer is not None:
             self.timer.cancel()
-        for task in self.running.values():
+        for task, _ in self.running.values():
             reaper.detach(task)
         self.running.clear()

@@ -8,15 +8,11 @@ from typing import Any
 from veredito.graph.run import State, TimedOutError
 
 
-def budget_end(state: State, at: int, now: float) -> float | None:
+def budget_end(state: State, at: int, now: float) -> float:
     """The moment at which the engine stops waiting for an effect that starts now, in monotonic seconds."""
-    plan = state.plan
-    end = None if state.deadline is None else state.deadline - plan.remaining[at]
-    timeout = plan.timeouts[at]
-    if timeout:
-        own = now + timeout
-        return own if end is None or own < end else end
-    return end
+    timeout, remaining = state.plan.budgets[at]
+    own, last = now + timeout, state.until - remaining
+    return min(last, own)
 
 
 def late(state: State, at: int, attempts: int = 1) -> None:
@@ -24,8 +20,8 @@ def late(state: State, at: int, attempts: int = 1) -> None:
     node: Any = state.plan.shape.nodes[at]
     started = state.started[at] or time.monotonic()
     took_ms = (time.monotonic() - started) * 1e3
-    timeout = state.plan.timeouts[at]
-    if timeout and took_ms >= timeout * 1e3:
+    timeout, _ = state.plan.budgets[at]
+    if took_ms >= timeout * 1e3:
         state.fail(
             at,
             TimedOutError(f"'{node.name}' took longer than its {timeout * 1e3:g} ms"),

@@ -8,8 +8,8 @@ error wins, whatever finishes first. The deadline bounds what that may cost.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from veredito.graph.engines.verdicts import verdict
@@ -94,8 +94,8 @@ class Scheduling(State):
         left, program = self.left, self.program
         self.pending -= 1
         for gate in program.following[unit]:
-            left[gate] -= 1
-            if not left[gate] and self.active[gate]:
+            left[gate] = still = left[gate] - 1
+            if not still and self.active[gate]:
                 self.ready.extend(program.gates[gate])
         if self.joins:
             self.ready.extend(self.joins.pop(unit, ()))
@@ -103,24 +103,21 @@ class Scheduling(State):
     def take(self, unit: int, at: int, future: Ended, note: Outcome | None) -> None:
         """An effect has ended: keep what came of it."""
         if future.cancelled():
-            error: BaseException | None = asyncio.CancelledError(
-                f"'{self.plan.shape.names[at]}' cancelled itself"
-            )
+            own = asyncio.CancelledError(f"'{self.plan.shape.names[at]}' cancelled itself")
+            self.fail(at, own, attempts=note.attempts if note else 1)
+        elif (error := future.exception()) is not None:
+            self.fail(at, error, attempts=note.attempts if note else 1)
         else:
-            error = future.exception()
-        if error is None:
             self.values[at] = future.result()
-            self.finished[at] = time.monotonic()
+            self.finished[at] = monotonic()
             if note is not None:
                 self.notes[at] = note
-        else:
-            self.fail(at, error, attempts=note.attempts if note else 1)
         self.settle(unit)
 
     def run_region(self, unit: int) -> None:
         """Run a region's straight line; where a node raises, go on one by one behind it."""
         nodes = self.program.members[unit]
-        self.started[nodes[0]] = time.monotonic()
+        self.started[nodes[0]] = monotonic()
         if self.errors:
             self.walk(nodes)
             return
@@ -176,7 +173,7 @@ class Scheduling(State):
     def _ask(self, unit: int, at: int) -> bool:
         """Put the questions in order; whether the result's node is known now."""
         questions = self.plan.shape.branches[at]
-        self.started[at] = self.started[at] or time.monotonic()
+        self.started[at] = self.started[at] or monotonic()
         step = self.steps.get(at, 0)
         while step < len(questions.asked):
             question = questions.asked[step]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import functools
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -113,7 +114,7 @@ class _Reference:
         state = self.state
         now = time.monotonic()
         end = budget_end(state, at, now)
-        if end is not None and end <= now:
+        if end <= now:
             late(state, at)
             return
         told: list[Outcome] = []
@@ -134,18 +135,18 @@ class _Reference:
         at: int,
         args: list[Any],
         kwargs: dict[str, Any],
-        end: float | None,
+        end: float,
         note: Callable[[Outcome], None],
     ) -> Any:
         function = self.state.plan.function(at)
         if self.state.plan.is_async(at):
             future = background.start(function, note, *args, **kwargs)
-        elif end is None:
+        elif end == math.inf:
             return function(*args, **kwargs)
         else:
             future = workers.start(functools.partial(function, *args, **kwargs))
         try:
-            return future.result(None if end is None else end - time.monotonic())
+            return future.result(None if end == math.inf else end - time.monotonic())
         except TimeoutError:
             if future.done():
                 raise

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
+import heapq
+import math
 import queue
 import time
 from collections.abc import Mapping
@@ -39,7 +41,7 @@ class _ThreadsRun(Scheduling):
         super().__init__(plan, inputs, sources, deadline)
         self.done: queue.SimpleQueue[int] = queue.SimpleQueue()
         self.running: dict[int, concurrent.futures.Future[Any]] = {}
-        self.ends: dict[int, float] = {}
+        self.ends: list[tuple[float, int]] = []  # a heap; what has ended meanwhile is passed over
         self.told: dict[int, Outcome] = {}
 
     def finish(self) -> Run:
@@ -57,7 +59,7 @@ class _ThreadsRun(Scheduling):
     def launch(self, unit: int, at: int) -> None:
         self.started[at] = now = time.monotonic()
         end = budget_end(self, at, now)
-        if end is not None and end <= now:
+        if end <= now:
             late(self, at)
             self.settle(unit)
             return
@@ -69,8 +71,8 @@ class _ThreadsRun(Scheduling):
             self.settle(unit)
             return
         self.running[unit] = future
-        if end is not None:
-            self.ends[unit] = end
+        if end < math.inf:
+            heapq.heappush(self.ends, (end, unit))
         future.add_done_callback(lambda _: self.done.put(unit))
 
     def _start(self, unit: int, at: int) -> concurrent.futures.Future[Any]:
@@ -81,8 +83,9 @@ class _ThreadsRun(Scheduling):
 
     def _await_one(self) -> None:
         """Take the next effect that ends, or give up those whose budget does."""
-        end = min((self.ends[unit] for unit in self.running if unit in self.ends), default=None)
-        left = None if end is None else end - time.monotonic()
+        while self.ends and self.ends[0][1] not in self.running:
+            heapq.heappop(self.ends)
+        left = self.ends[0][0] - time.monotonic() if self.ends else None
         if left is not None and left <= 0:
             self._expire()
             return
@@ -98,10 +101,12 @@ class _ThreadsRun(Scheduling):
 
     def _expire(self) -> None:
         now = time.monotonic()
-        for unit in [unit for unit in self.running if self.ends.get(unit, now + 1.0) <= now]:
-            self._give_up(unit)
-            late(self, self.program.members[unit][0])
-            self.settle(unit)
+        while self.ends and self.ends[0][0] <= now:
+            _, unit = heapq.heappop(self.ends)
+            if unit in self.running:
+                self._give_up(unit)
+                late(self, self.program.members[unit][0])
+                self.settle(unit)
 
     def _give_up(self, unit: int) -> None:
         """Wait no longer. A coroutine is cancelled and held on its own loop; a thread is left alone, and held here."""

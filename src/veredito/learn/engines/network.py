@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,20 +19,26 @@ def dense_network(architecture: str, weights: Sequence[NDArray[Any]]) -> Layer |
         architecture: Keras' JSON of a `Sequential` model.
         weights: Keras' list of arrays: a kernel and a bias for each dense layer.
     """
-    model = json.loads(architecture)
+    try:
+        layers = _layers(json.loads(architecture), iter(weights))
+    except (ValueError, KeyError, TypeError, StopIteration):
+        return None  # not as Keras writes it today: Keras itself says what is wrong with it, if anything is
+    return None if layers is None else _chain(layers)
+
+
+def _layers(model: Any, weights: Iterator[NDArray[Any]]) -> list[Layer] | None:
     if model["class_name"] != "Sequential":
         return None
     layers: list[Layer] = []
-    waiting = iter(weights)
     for layer in model["config"]["layers"]:
         settings = layer["config"]
         if layer["class_name"] in {"InputLayer", "Dropout"}:  # dropout is for training
             continue
         if layer["class_name"] != "Dense" or settings["activation"] not in _ACTIVATIONS:
             return None
-        kernel = next(waiting)
-        layers.append(_dense(kernel, next(waiting) if settings["use_bias"] else None, settings["activation"]))
-    return _chain(layers)
+        kernel = next(weights)
+        layers.append(_dense(kernel, next(weights) if settings["use_bias"] else None, settings["activation"]))
+    return layers
 
 
 def _dense(kernel: NDArray[Any], bias: NDArray[Any] | None, activation: str) -> Layer:

@@ -25,15 +25,11 @@ def in_onnx(text: str) -> Any:
         ArtifactError: the model is not of a sort that this engine knows.
         MissingExtraError: ONNX or ONNX Runtime is not installed.
     """
-    learner = json.loads(text)["learner"]
-    link = _LINKS.get(learner["objective"]["name"])
-    if learner["gradient_booster"]["name"] != "gbtree" or link is None:
-        raise ArtifactError(
-            Problem("XGBoost model", "is not of trees for a plain objective", hint="use 'native'")
-        )
-    settings = learner["learner_model_param"]
-    score = scorer(_trees(learner), int(settings["num_feature"]))
-    start = _start(settings["base_score"], link)
+    try:
+        link, score, start = _read(json.loads(text)["learner"])
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        what = f"its JSON cannot be read ({type(error).__name__}: {error})"
+        raise ArtifactError(Problem("XGBoost model", what, hint="save the model again")) from error
 
     def predict(features: Matrix) -> Any:
         scores = score(features) + start
@@ -46,6 +42,17 @@ def in_onnx(text: str) -> Any:
         return powers / powers.sum(axis=1, keepdims=True)
 
     return predict
+
+
+def _read(learner: Any) -> tuple[str, Any, Any]:
+    """What becomes of the score, the trees' sum as a function, and what it is added to."""
+    link = _LINKS.get(learner["objective"]["name"])
+    if learner["gradient_booster"]["name"] != "gbtree" or link is None:
+        what = "is not of trees for a plain objective"
+        raise ArtifactError(Problem("XGBoost model", what, hint="use the engine 'native'"))
+    settings = learner["learner_model_param"]
+    score = scorer(_trees(learner), int(settings["num_feature"]))
+    return link, score, _start(settings["base_score"], link)
 
 
 def _start(written: str, link: str) -> Any:

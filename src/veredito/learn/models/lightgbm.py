@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from veredito.errors import LearnerError, Problem, did_you_mean
+from veredito.errors import ArtifactError, LearnerError, Problem, did_you_mean
 from veredito.learn.engines.lightgbm import CBooster, known_parameters
 from veredito.learn.step import fitted
 
@@ -87,7 +87,10 @@ class _LightGBM(BoostedLearner):
         return LightGBM(training.features, outputs, "native", dict(training.categories), text)
 
     def _refuse_unknown(self) -> None:
-        known = known_parameters()
+        try:
+            known = known_parameters()
+        except ArtifactError:
+            return  # a build whose library lies elsewhere cannot be asked
         problems = [
             Problem(self.kind, f"LightGBM has no parameter '{name}'", hint=did_you_mean(name, known))
             for name in self.params
