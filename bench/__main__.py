@@ -1,6 +1,6 @@
 """Run the cases: all, or those named. Each is a process of its own and writes bench/results/<case>.json.
 
-python -m bench [engines|graph|learn|row|record|serving ...] [--quick]
+python -m bench [engines|graph|learn|record|row|serving ...] [--quick]
 """
 
 import subprocess
