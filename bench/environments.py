@@ -6,6 +6,7 @@ import venv
 from pathlib import Path
 
 PEERS = Path(".tools/peers")
+FKLEARN_PINS = Path(__file__).parent / "fklearn.txt"  # one environment for all that is measured beside it
 
 
 def make_environment(name, pins):

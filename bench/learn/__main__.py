@@ -14,11 +14,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from bench.environments import make_environment
+from bench.environments import FKLEARN_PINS, make_environment
 from bench.learn import data, report
 from bench.machine import machine
 
-PINS = Path(__file__).parent / "requirements" / "fklearn.txt"
 STORE = Path("var/bench/learn")
 ROWS_FIT, ROWS_SCORE, ROWS_BOOSTED = 200_000, 1_000_000, 200_000
 TOLERANCE = 1e-6  # of probabilities: two releases of scikit-learn stop a hair apart
@@ -28,7 +27,7 @@ def main():
     given = options()
     shrink = 50 if given.quick else 1
     rows_fit, rows_score, rows_boosted = (rows // shrink for rows in (ROWS_FIT, ROWS_SCORE, ROWS_BOOSTED))
-    peer = make_environment("fklearn", PINS)
+    peer = make_environment("fklearn", FKLEARN_PINS)
     data.write(STORE, rows_fit, rows_score)
     found = {
         "machine": machine(),
@@ -86,7 +85,7 @@ def check_scores(folder):
 
 
 def pinned(package):
-    lines = PINS.read_text(encoding="utf-8").splitlines()
+    lines = FKLEARN_PINS.read_text(encoding="utf-8").splitlines()
     return next(line.partition("==")[2] for line in lines if line.startswith(f"{package}=="))
 
 

@@ -15,7 +15,7 @@ import subprocess
 from pathlib import Path
 from time import perf_counter_ns
 
-from bench.environments import make_environment
+from bench.environments import FKLEARN_PINS, make_environment
 from bench.machine import machine
 from bench.page import rewrite
 from bench.row.report import text
@@ -24,7 +24,6 @@ from bench.serving.prepare import prepare
 from bench.serving.steps import OUTPUTS, STORE
 
 RESULT = Path("bench/results/row.json")
-PINS = Path(__file__).parent / "requirements" / "fklearn.txt"
 ROWS, ROUNDS, TURN = 500, 20, 25
 FKLEARN_ROWS = 60
 
@@ -67,7 +66,7 @@ def stages(subjects, bodies, rounds):
 
 def fklearn(rows):
     """The median time of fklearn for one row, in microseconds."""
-    python = make_environment("fklearn", PINS)
+    python = make_environment("fklearn", FKLEARN_PINS)
     command = [python, "-m", "bench.row.fklearn_subject", str(rows)]
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)

@@ -4,10 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from bench.environments import PEERS, make_environment
+from bench.environments import FKLEARN_PINS, PEERS, make_environment
 
 ROOT = Path(__file__).parents[2]
-PINS = ROOT / "bench" / "learn" / "requirements" / "fklearn.txt"
 
 
 def python_with_fklearn():
@@ -15,4 +14,4 @@ def python_with_fklearn():
     made = ROOT / PEERS / "fklearn" / ".made"
     if not made.exists() and not os.environ.get("VEREDITO_REQUIRE"):
         pytest.skip("fklearn's environment is not there: make bench makes it, and so does VEREDITO_REQUIRE=1")
-    return ROOT / make_environment("fklearn", PINS)
+    return ROOT / make_environment("fklearn", FKLEARN_PINS)
