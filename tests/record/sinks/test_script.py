@@ -1,5 +1,7 @@
 """scripts/kafka, where no broker is needed to see what it says."""
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -41,3 +43,25 @@ def test_anything_else_shows_what_there_is():
 
     assert done.returncode == 1
     assert "scripts/kafka start FOLDER" in done.stderr
+
+
+def test_what_is_fetched_is_told_and_nothing_else(tmp_path):
+    """Others read the output: what Maven has to say goes elsewhere."""
+    script = tmp_path / "scripts" / "kafka"
+    script.parent.mkdir()
+    for name in (SCRIPT, SCRIPT.with_name("kafka.pom.xml")):
+        shutil.copy(name, script.parent)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, body in (
+        ("java", "exit 0"),
+        ("mvn", 'echo noise; for a; do mkdir -p "${a#-DoutputDirectory=}"; done'),
+    ):
+        (programs / name).write_text(f"#!/bin/sh\ncd {tmp_path}\n{body}\n")
+        (programs / name).chmod(0o755)
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+
+    done = subprocess.run([script, "fetch"], capture_output=True, text=True, env=os.environ | {"PATH": path})
+
+    assert (done.returncode, "noise" in done.stderr) == (0, True)
+    assert Path(done.stdout.strip()).parent == tmp_path / ".tools"
