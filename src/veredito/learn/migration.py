@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import pickle
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -119,15 +120,17 @@ def _shape(made: Any) -> str:
 class _Wrapped(Learner):
     """What both kinds share: nothing is learned but what the function writes."""
 
+    @abstractmethod
     def _columns(self) -> tuple[str, ...] | None:
         """The columns to show it; all, if `None`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _title(self) -> str:
-        raise NotImplementedError
+        """How errors call it."""
 
+    @abstractmethod
     def _function(self) -> PandasFunction:
-        raise NotImplementedError
+        """What is called."""
 
     def check(self, preview: Preview) -> None:
         """The columns it is shown must be there; what it makes is known only when it is called."""

@@ -93,7 +93,7 @@ class Predictor:
             stages: the times are added here.
 
         Raises:
-                InputError: a mapping does not fit the model's schema.
+            InputError: a mapping does not fit the model's schema.
             OutputError: the model or an adapter failed, or gave what the out-schema does not allow.
         """
         plan = self.model.rows
